@@ -1,1 +1,3 @@
-//! squall
+//! squall: a deterministic concurrent stress simulator for storage engines.
+
+pub mod tape;
