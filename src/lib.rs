@@ -1,3 +1,9 @@
 //! squall: a deterministic concurrent stress simulator for storage engines.
 
+pub mod aio;
+pub mod disk;
+pub mod engine;
+pub mod history;
+pub mod property;
 pub mod tape;
+pub mod workload;

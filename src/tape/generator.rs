@@ -270,7 +270,8 @@ mod tests {
             weighted [2, 0, 2, 2, 2, 2, 2, 2]
             shuffled [7, 0, 2, 3, 4, 1, 6, 5]
             logs [125, 5, 145, 41, 835, 3, 2, 17]
-            draws [4744266653106921858, 22]"#]].assert_eq(&format!(
+            draws [4744266653106921858, 22]"#]]
+        .assert_eq(&format!(
             "bits {bits:?}\nbelow {below:?}\nweighted {weighted:?}\nshuffled {cards:?}\nlogs {logs:?}\ndraws {draws:?}"
         ));
     }

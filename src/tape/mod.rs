@@ -12,6 +12,7 @@ mod hash;
 mod source;
 
 pub use decisions::{Actor, Decisions, DrawKey, ENGINE, ParseDecisionError, Segment};
+pub(crate) use generator::name_hash;
 pub use generator::{Draws, Ratio, Stream, mix, stream_seed};
 pub use hash::{Divergence, Fingerprint, RunHash, Timeline};
 pub use source::{Chooser, Odometer, Tape};

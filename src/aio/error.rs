@@ -1,0 +1,92 @@
+//! How an I/O fails.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::label::IoKind;
+
+/// Why a completion did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CompletionError {
+    /// It was given up before it took effect, or its disk died under it.
+    #[error("aborted")]
+    Aborted,
+    /// The disk refused or failed.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// Fewer bytes than the author can do with.
+    #[error("short transfer: {got} of {wanted} bytes")]
+    Short {
+        /// Bytes asked for.
+        wanted: usize,
+        /// Bytes transferred.
+        got: usize,
+    },
+    /// The author's own callback judged the answer wrong.
+    #[error("{0}")]
+    Rejected(&'static str),
+}
+
+impl CompletionError {
+    /// The disk's kind of error, when it was the disk.
+    #[must_use]
+    pub const fn io_kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Io(error) => Some(error.kind),
+            _ => None,
+        }
+    }
+}
+
+/// The classes of disk errors that an engine tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// EIO: the device failed.
+    Io,
+    /// ENOSPC: no room.
+    NoSpace,
+    /// EINTR: nothing was done; try again.
+    Interrupted,
+    /// ENOENT: no such file.
+    NotFound,
+    /// EEXIST: the file is there already.
+    AlreadyExists,
+    /// The arguments make no sense (EINVAL), or something this table does not name.
+    Other,
+}
+
+impl ErrorKind {
+    /// The usual short name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Io => "EIO",
+            Self::NoSpace => "ENOSPC",
+            Self::Interrupted => "EINTR",
+            Self::NotFound => "ENOENT",
+            Self::AlreadyExists => "EEXIST",
+            Self::Other => "EOTHER",
+        }
+    }
+}
+
+/// A disk's error: what was tried, where, and what the operating system said.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{operation} of {path} at {offset}, {len} bytes: {}{}", kind.name(), os.map(|code| format!(" (os error {code})")).unwrap_or_default())]
+pub struct IoError {
+    /// What was tried.
+    pub operation: IoKind,
+    /// On which file.
+    pub path: Arc<str>,
+    /// From which byte.
+    pub offset: u64,
+    /// How many bytes were asked for.
+    pub len: u64,
+    /// Bytes that had been transferred before the failure.
+    pub done: u64,
+    /// The class of the error.
+    pub kind: ErrorKind,
+    /// The operating system's code; none on the simulated disk.
+    pub os: Option<i32>,
+}

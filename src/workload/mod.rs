@@ -1,0 +1,117 @@
+//! Workloads: what the connections ask for. Everything is planned before the run, never from results.
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Family;
+use crate::history::{Call, Datum};
+use crate::tape::Draws;
+
+/// What a scenario says about the workload, already drawn for this seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Knobs {
+    /// How many keys there are.
+    pub keys: u32,
+    /// How keys are chosen.
+    pub key_choice: KeyChoice,
+    /// Operations in a transaction, at most; 0 means that operations stand alone.
+    pub transaction_ops: u32,
+    /// The length of values in bytes, at most.
+    pub value_bytes: u32,
+    /// Of 100 operations, how many read.
+    pub reads_percent: u32,
+    /// Of 100 transactions, how many are given up by the client.
+    pub rollbacks_percent: u32,
+    /// Of 1,000 transactions, how many are a checkpoint instead.
+    pub checkpoints_permille: u32,
+    /// Of 1,000 transactions, how many are a vacuum instead.
+    pub vacuums_permille: u32,
+}
+
+/// How keys are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyChoice {
+    /// Four of five choices fall on a fifth of the keys.
+    Hot,
+    /// All keys alike.
+    Cold,
+    /// All connections want the same key at about the same time.
+    Colliding,
+    /// Each connection walks through the keys in order.
+    Ascending,
+}
+
+/// Some operations that belong together: a transaction, or one operation alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Transaction<F: Family> {
+    /// The operations, `Begin` and `Commit` included where there are any.
+    pub ops: Vec<F::Op>,
+}
+
+/// All that will be asked in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Plan<F: Family> {
+    /// Done first, by one connection, without faults.
+    pub setup: Vec<Transaction<F>>,
+    /// What each connection does, in order.
+    pub connections: Vec<Vec<Transaction<F>>>,
+    /// Reads everything back: after each recovery and at the end.
+    pub settle: Vec<Transaction<F>>,
+}
+
+/// A generator of plans.
+pub trait Workload<F: Family> {
+    /// The name by which scenarios call it.
+    fn name(&self) -> &'static str;
+
+    /// One line for `list workloads`.
+    fn about(&self) -> &'static str;
+
+    /// The operations it needs an engine to serve, by their names in a history.
+    fn needs(&self, knobs: &Knobs) -> Vec<&'static str>;
+
+    /// The properties that judge it when the scenario names none.
+    fn properties(&self) -> &'static [&'static str];
+
+    /// What is done before the connections start.
+    fn setup(&self, _knobs: &Knobs) -> Vec<Transaction<F>> {
+        Vec::new()
+    }
+
+    /// The transaction number `ordinal` of `connection`: a function of the draws alone.
+    fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<F>;
+
+    /// What reads everything back.
+    fn settle(&self, knobs: &Knobs) -> Vec<Transaction<F>>;
+
+    /// How the history records an operation; workloads that give operations a meaning of their own override it.
+    fn call(&self, op: &F::Op) -> Call {
+        F::call(op)
+    }
+
+    /// How the history records an answer.
+    fn output(&self, op: &F::Op, value: &F::Value) -> Datum {
+        F::output(op, value)
+    }
+
+    /// The facts a property needs beside the history, such as the bank's total.
+    fn facts(&self, _knobs: &Knobs) -> Vec<(&'static str, Datum)> {
+        Vec::new()
+    }
+
+    /// The plan of a whole run.
+    fn plan(&self, knobs: &Knobs, seed: u64, connections: u16, transactions: u32) -> Plan<F> {
+        let of = |connection| {
+            let one = |ordinal| {
+                self.transaction(knobs, connection, ordinal, &mut Draws::new(seed, "plan", connection, ordinal))
+            };
+            (0..transactions).map(one).collect()
+        };
+        Plan { setup: self.setup(knobs), connections: (0..connections).map(of).collect(), settle: self.settle(knobs) }
+    }
+}
