@@ -4,6 +4,7 @@ pub mod aio;
 pub mod disk;
 pub mod engine;
 pub mod history;
+pub mod judge;
 pub mod property;
 pub mod tape;
 pub mod workload;
