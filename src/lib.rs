@@ -6,5 +6,6 @@ pub mod engine;
 pub mod history;
 pub mod judge;
 pub mod property;
+pub mod sched;
 pub mod tape;
 pub mod workload;

@@ -1,0 +1,246 @@
+//! One face for the three who can choose: a policy, a stored schedule, an odometer.
+
+use super::{Actors, Policy, PolicyConfig, Slot};
+use crate::tape::{Actor, Chooser, Stream, Tape};
+
+/// What is to happen in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// This actor runs.
+    Actor(Slot),
+    /// The clock moves on to the next deadline.
+    Timer,
+    /// A crash strikes.
+    Crash,
+}
+
+/// What else could happen in a turn beside an actor's step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Special {
+    /// A timer or a slow operation is pending.
+    pub timer: bool,
+    /// A crash is allowed here.
+    pub crash: bool,
+    /// The distance to the next crash is used up; asks only for a seeded tape.
+    pub crash_due: bool,
+}
+
+/// The first stored decision that did not fit the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The turn.
+    pub turn: u64,
+    /// The actor that should have run and could not.
+    pub actor: Actor,
+}
+
+/// How rarely the clock jumps to the next deadline while others could run: once in so many turns.
+const TIMER_ODDS: u64 = 32;
+/// How often the bound on waiting is checked, in turns.
+const FAIRNESS_PERIOD: u64 = 256;
+
+/// Chooses what happens next.
+pub struct Scheduler {
+    policy: Box<dyn Policy>,
+    fairness_turns: u64,
+    misfit: Option<Misfit>,
+}
+
+impl Scheduler {
+    /// `fairness_turns` bounds how long an enabled actor can be passed over; `u64::MAX` for no bound.
+    #[must_use]
+    pub fn new(policy: &PolicyConfig, fairness_turns: u64, tape: &mut Tape) -> Self {
+        let mut policy = policy.build();
+        if let Chooser::Policy(draws) = tape.chooser() {
+            policy.begin(draws);
+        }
+        Self { policy, fairness_turns, misfit: None }
+    }
+
+    /// Chooses; `None` when nobody can do anything.
+    #[inline]
+    pub fn next(&mut self, turn: u64, actors: &Actors, special: Special, tape: &mut Tape) -> Option<Pick> {
+        let pick = match tape.chooser() {
+            Chooser::Policy(draws) => self.by_policy(turn, actors, special, draws),
+            Chooser::Recorded(_) => self.by_record(turn, actors, special, tape),
+            Chooser::Exhaustive(odometer) => {
+                let order = actors.calm_order();
+                let can_stay = actors.current().is_some() && order.first().copied() == actors.current();
+                let bound = order.len() as u64 + u64::from(special.crash);
+                if bound == 0 {
+                    special.timer.then_some(Pick::Timer)
+                } else {
+                    let index = odometer.choose_actor(bound, can_stay) as usize;
+                    Some(order.get(index).map_or(Pick::Crash, |&slot| Pick::Actor(slot)))
+                }
+            }
+        }?;
+        tape.took_turn(match pick {
+            Pick::Actor(slot) => actors.actor(slot),
+            Pick::Timer => Actor::Timer,
+            Pick::Crash => Actor::Crash,
+        });
+        Some(pick)
+    }
+
+    /// Tells the policy that the actor has had its turn.
+    #[inline]
+    pub fn ran(&mut self, slot: Slot, actors: &Actors, tape: &mut Tape) {
+        if let Chooser::Policy(draws) = tape.chooser() {
+            self.policy.ran(slot, actors, draws);
+        }
+    }
+
+    /// The first stored decision that did not fit, if any.
+    #[must_use]
+    pub const fn misfit(&self) -> Option<Misfit> {
+        self.misfit
+    }
+
+    #[inline]
+    fn by_policy(&mut self, turn: u64, actors: &Actors, special: Special, draws: &mut Stream) -> Option<Pick> {
+        if special.crash_due {
+            return Some(Pick::Crash);
+        }
+        if actors.enabled_count() == 0 {
+            return special.timer.then_some(Pick::Timer);
+        }
+        if special.timer && draws.below(TIMER_ODDS) == 0 {
+            return Some(Pick::Timer);
+        }
+        if turn.is_multiple_of(FAIRNESS_PERIOD)
+            && let Some((slot, since)) = actors.longest_waiting()
+            && turn.saturating_sub(since) > self.fairness_turns
+        {
+            return Some(Pick::Actor(slot));
+        }
+        Some(Pick::Actor(self.policy.pick(actors, draws)))
+    }
+
+    fn by_record(&mut self, turn: u64, actors: &Actors, special: Special, tape: &mut Tape) -> Option<Pick> {
+        while let Chooser::Recorded(Some(actor)) = tape.chooser() {
+            let pick = match actor {
+                Actor::Timer => special.timer.then_some(Pick::Timer),
+                Actor::Crash => special.crash.then_some(Pick::Crash),
+                actor => actors.find_enabled(actor).map(Pick::Actor),
+            };
+            if pick.is_some() {
+                return pick;
+            }
+            self.misfit.get_or_insert(Misfit { turn, actor });
+            tape.skip_segment();
+        }
+        actors.calm().map(Pick::Actor).or_else(|| special.timer.then_some(Pick::Timer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aio::Resource;
+    use crate::tape::{Decisions, Odometer, Ratio};
+
+    fn table(connections: u16) -> Actors {
+        let mut actors = Actors::new();
+        for connection in 0..connections {
+            let slot = actors.add(Actor::Connection(connection), Resource::Unknown, 0);
+            actors.enable(slot, 0);
+        }
+        actors
+    }
+
+    /// Each of the actors has so many turns; answers who ran, in order.
+    fn drive(actors: &mut Actors, mut left: Vec<u32>, tape: &mut Tape, policy: PolicyConfig) -> Vec<Slot> {
+        let mut scheduler = Scheduler::new(&policy, u64::MAX, tape);
+        let mut ran = vec![];
+        while let Some(Pick::Actor(slot)) = scheduler.next(ran.len() as u64, actors, Special::default(), tape) {
+            actors.set_current(slot, ran.len() as u64);
+            ran.push(slot);
+            left[slot] -= 1;
+            if left[slot] == 0 {
+                actors.disable(slot);
+            }
+            scheduler.ran(slot, actors, tape);
+        }
+        ran
+    }
+
+    #[test]
+    fn what_a_seed_chose_is_chosen_again_from_the_record() {
+        let random = PolicyConfig::default();
+        let mut tape = Tape::seeded(4).recording();
+        let first = drive(&mut table(3), vec![5, 5, 5], &mut tape, random);
+        let decisions = tape.take_recording().unwrap();
+        assert!(decisions.schedule.len() > 3);
+        let again = drive(&mut table(3), vec![5, 5, 5], &mut Tape::recorded(4, decisions), random);
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_is_noted_and_the_calm_choice_takes_over() {
+        let decisions = Decisions::parse("c1*2 c7*5 c0", "").unwrap();
+        let mut tape = Tape::recorded(0, decisions);
+        let mut scheduler = Scheduler::new(&PolicyConfig::default(), u64::MAX, &mut tape);
+        let mut actors = table(2);
+        let mut ran = vec![];
+        for turn in 0..5 {
+            let Some(Pick::Actor(slot)) = scheduler.next(turn, &actors, Special::default(), &mut tape) else {
+                panic!()
+            };
+            actors.set_current(slot, turn);
+            ran.push(slot);
+        }
+        assert_eq!(ran, [1, 1, 0, 0, 0]);
+        assert_eq!(scheduler.misfit(), Some(Misfit { turn: 2, actor: Actor::Connection(7) }));
+    }
+
+    #[test]
+    fn the_odometer_sees_every_interleaving_once() {
+        let mut odometer = Odometer::new(None);
+        let mut seen = std::collections::BTreeSet::new();
+        let mut runs = 0;
+        loop {
+            let mut tape = Tape::exhaustive(0, odometer);
+            assert!(seen.insert(drive(&mut table(2), vec![3, 3], &mut tape, PolicyConfig::default())));
+            runs += 1;
+            odometer = tape.into_odometer().unwrap();
+            if !odometer.advance() {
+                break;
+            }
+        }
+        // Two actors of three turns each: 6! / (3! 3!) = 20.
+        assert_eq!((runs, seen.len()), (20, 20));
+    }
+
+    #[test]
+    fn nobody_is_passed_over_beyond_the_bound() {
+        let policy = PolicyConfig::Random { sticky: Ratio::new(u32::MAX - 1, u32::MAX) };
+        let waited = |bound| {
+            let mut tape = Tape::seeded(1);
+            let mut scheduler = Scheduler::new(&policy, bound, &mut tape);
+            let mut actors = table(2);
+            let mut turns = std::collections::BTreeSet::new();
+            for turn in 0..5_000 {
+                let Some(Pick::Actor(slot)) = scheduler.next(turn, &actors, Special::default(), &mut tape) else {
+                    panic!()
+                };
+                actors.set_current(slot, turn);
+                turns.insert(slot);
+            }
+            turns.len()
+        };
+        assert_eq!(waited(u64::MAX), 1);
+        assert_eq!(waited(1_000), 2);
+    }
+
+    #[test]
+    fn a_crash_that_is_due_strikes_and_a_lone_timer_is_certain() {
+        let mut tape = Tape::seeded(1);
+        let mut scheduler = Scheduler::new(&PolicyConfig::default(), u64::MAX, &mut tape);
+        let due = Special { crash: true, crash_due: true, timer: false };
+        assert_eq!(scheduler.next(0, &table(2), due, &mut tape), Some(Pick::Crash));
+        let timer = Special { timer: true, ..Special::default() };
+        assert_eq!(scheduler.next(0, &table(0), timer, &mut tape), Some(Pick::Timer));
+        assert_eq!(scheduler.next(0, &table(0), Special::default(), &mut tape), None);
+    }
+}
