@@ -37,7 +37,11 @@ pub(crate) const fn name_hash(name: &str) -> u64 {
 /// Streams are split by name and index, never by `seed + 1`: a new consumer disturbs no other.
 #[must_use]
 pub const fn stream_seed(seed: u64, name: &str, index: u64) -> u64 {
-    mix(mix(mix(seed) ^ name_hash(name)) ^ index)
+    mix(stream_of(seed, name) ^ index)
+}
+
+const fn stream_of(seed: u64, name: &str) -> u64 {
+    mix(mix(seed) ^ name_hash(name))
 }
 
 /// A named sequence of random numbers.
@@ -99,6 +103,7 @@ impl Stream {
 /// ordinal, n), so that deleting one operation shifts the draws of no other.
 #[derive(Clone, Debug)]
 pub struct Draws {
+    stream: u64,
     base: u64,
     n: u64,
 }
@@ -107,8 +112,15 @@ impl Draws {
     /// The draws of operation `ordinal` of `connection`, from the stream named `stream` of the run `seed`.
     #[must_use]
     pub fn new(seed: u64, stream: &str, connection: u16, ordinal: u32) -> Self {
+        Self { stream: stream_of(seed, stream), base: 0, n: 0 }.beside(connection, ordinal)
+    }
+
+    /// The draws of another operation of the same stream, from their beginning: how a plan knows what
+    /// another operation will do without depending on its being there.
+    #[must_use]
+    pub fn beside(&self, connection: u16, ordinal: u32) -> Self {
         let place = (u64::from(connection) << 32) | u64::from(ordinal);
-        Self { base: stream_seed(seed, stream, place), n: 0 }
+        Self { stream: self.stream, base: mix(self.stream ^ place), n: 0 }
     }
 
     /// 64 random bits.

@@ -1,6 +1,6 @@
 //! Workloads: what the connections ask for. Everything is planned before the run, never from results.
 
-use std::fmt::Debug;
+pub mod kv;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct Knobs {
     pub keys: u32,
     /// How keys are chosen.
     pub key_choice: KeyChoice,
-    /// Operations in a transaction, at most; 0 means that operations stand alone.
+    /// Operations in a transaction between its begin and its end, at most; 0 means that operations stand alone.
     pub transaction_ops: u32,
     /// The length of values in bytes, at most.
     pub value_bytes: u32,
@@ -28,6 +28,22 @@ pub struct Knobs {
     pub checkpoints_permille: u32,
     /// Of 1,000 transactions, how many are a vacuum instead.
     pub vacuums_permille: u32,
+}
+
+impl Default for Knobs {
+    /// Small and crowded: eight keys, up to four operations in a transaction, short values, half of them reads.
+    fn default() -> Self {
+        Self {
+            keys: 8,
+            key_choice: KeyChoice::Hot,
+            transaction_ops: 4,
+            value_bytes: 64,
+            reads_percent: 50,
+            rollbacks_percent: 5,
+            checkpoints_permille: 20,
+            vacuums_permille: 5,
+        }
+    }
 }
 
 /// How keys are chosen.
@@ -72,11 +88,11 @@ pub trait Workload<F: Family> {
     /// One line for `list workloads`.
     fn about(&self) -> &'static str;
 
-    /// The operations it needs an engine to serve, by their names in a history.
+    /// The operations it needs an engine to serve, by the names of [`Family::call`].
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str>;
 
     /// The properties that judge it when the scenario names none.
-    fn properties(&self) -> &'static [&'static str];
+    fn properties(&self, knobs: &Knobs) -> &'static [&'static str];
 
     /// What is done before the connections start.
     fn setup(&self, _knobs: &Knobs) -> Vec<Transaction<F>> {
