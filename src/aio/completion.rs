@@ -1,47 +1,19 @@
-//! One I/O operation in flight, or a request to let others run.
+//! The handle on one I/O operation in flight, or a request to let others run.
 //!
 //! Whoever performs the operation finishes it once, with [`complete`](Completion::complete),
-//! [`error`](Completion::error) or [`abort`](Completion::abort); whoever comes later is ignored. The order
-//! is always: the callback runs (no lock held), the outcome becomes visible, groups are told, wakers woken.
+//! [`error`](Completion::error) or [`abort`](Completion::abort); whoever comes later is ignored. What all
+//! handles of one operation have in common lies in `shared.rs`; a handle owns nothing but its label.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-
-use parking_lot::Mutex;
 
 use super::buffer::Buffer;
 use super::error::CompletionError;
-use super::group::GroupPart;
 use super::label::{Label, Resource, Site};
-
-/// A number of bytes, or why not.
-pub(super) type Outcome = Result<usize, CompletionError>;
-pub(super) type Callback = Box<dyn FnOnce(Outcome) -> Outcome + Send>;
-
-/// What a completion stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Bytes from a file into its buffer.
-    Read,
-    /// Bytes to a file.
-    Write,
-    /// A file or directory made durable.
-    Sync,
-    /// A file's size set, or a directory changed.
-    Truncate,
-    /// A deadline of the virtual clock.
-    Timer,
-    /// Many operations as one.
-    Group,
-    /// Let others run, then go on.
-    Yield,
-    /// A busy retry: let others run, nothing will change until they do.
-    Spin,
-}
+use super::shared::{Callback, Kind, Outcome, Shared, settle};
 
 /// A handle on one operation. Clones are the same operation; each handle has its own [`Label`].
 #[derive(Clone)]
@@ -58,28 +30,6 @@ enum Operation {
         spin: bool,
     },
     Shared(Arc<Shared>),
-}
-
-const PENDING: u8 = 0;
-const FINISHING: u8 = 1;
-const FINISHED: u8 = 2;
-
-pub(super) struct Shared {
-    kind: Kind,
-    state: AtomicU8,
-    outcome: OnceLock<Outcome>,
-    callback: Mutex<Option<Callback>>,
-    links: Mutex<Links>,
-    buffer: Option<Buffer>,
-    pub(super) group: Option<GroupPart>,
-}
-
-/// Who is to be told. Once `closed`, whoever comes is told at once.
-#[derive(Default)]
-struct Links {
-    closed: bool,
-    wakers: Vec<Waker>,
-    groups: Vec<Arc<Shared>>,
 }
 
 impl Completion {
@@ -192,7 +142,7 @@ impl Completion {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match &self.operation {
-            Operation::Shared(shared) => shared.kind,
+            Operation::Shared(shared) => shared.kind(),
             Operation::Yield { spin: true, .. } => Kind::Spin,
             Operation::Yield { spin: false, .. } => Kind::Yield,
         }
@@ -225,35 +175,38 @@ impl Completion {
     /// The number of bytes or the error, once finished.
     #[must_use]
     pub fn result(&self) -> Option<Result<usize, CompletionError>> {
+        self.outcome().cloned()
+    }
+
+    fn outcome(&self) -> Option<&Outcome> {
         match &self.operation {
-            Operation::Shared(shared) if shared.finished() => shared.outcome.get().cloned(),
-            Operation::Shared(_) => None,
-            Operation::Yield { .. } => Some(Ok(0)),
+            Operation::Shared(shared) => shared.outcome(),
+            Operation::Yield { .. } => Some(&Ok(0)),
         }
     }
 
     /// Whether it has finished without an error.
     #[must_use]
     pub fn succeeded(&self) -> bool {
-        matches!(self.result(), Some(Ok(_)))
+        matches!(self.outcome(), Some(Ok(_)))
     }
 
     /// Whether it has finished with an error.
     #[must_use]
     pub fn failed(&self) -> bool {
-        matches!(self.result(), Some(Err(_)))
+        matches!(self.outcome(), Some(Err(_)))
     }
 
     /// The error it finished with, if it did.
     #[must_use]
     pub fn get_error(&self) -> Option<CompletionError> {
-        self.result().and_then(Result::err)
+        self.outcome().and_then(|outcome| outcome.as_ref().err().cloned())
     }
 
     /// The buffer a read fills.
     #[must_use]
     pub fn buffer(&self) -> Option<&Buffer> {
-        self.as_shared().and_then(|shared| shared.buffer.as_ref())
+        self.as_shared().and_then(|shared| shared.buffer())
     }
 
     /// Finishes with `bytes` transferred. Ignored when already finished, for yields, and for groups
@@ -276,7 +229,7 @@ impl Completion {
 
     fn finish(&self, outcome: Outcome) {
         if let Operation::Shared(shared) = &self.operation
-            && shared.group.is_none()
+            && !shared.is_group()
         {
             settle(shared, outcome);
         }
@@ -284,15 +237,9 @@ impl Completion {
 
     /// Wakes `waker` when it finishes, at once if it has. Earlier wakers are kept: everybody is woken.
     pub fn set_waker(&self, waker: &Waker) {
-        let Operation::Shared(shared) = &self.operation else {
-            return waker.wake_by_ref();
-        };
-        let mut links = shared.links.lock();
-        if links.closed {
-            drop(links);
-            waker.wake_by_ref();
-        } else if !links.wakers.iter().any(|known| known.will_wake(waker)) {
-            links.wakers.push(waker.clone());
+        match &self.operation {
+            Operation::Shared(shared) => shared.set_waker(waker),
+            Operation::Yield { .. } => waker.wake_by_ref(),
         }
     }
 
@@ -345,92 +292,5 @@ impl Future for Completion {
         // It may finish while the waker is being set; `set_waker` then wakes at once.
         this.set_waker(context.waker());
         this.result().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl Shared {
-    pub(super) fn new(
-        kind: Kind,
-        callback: Option<Callback>,
-        buffer: Option<Buffer>,
-        group: Option<GroupPart>,
-    ) -> Self {
-        Self {
-            kind,
-            state: AtomicU8::new(PENDING),
-            outcome: OnceLock::new(),
-            callback: Mutex::new(callback),
-            links: Mutex::default(),
-            buffer,
-            group,
-        }
-    }
-
-    #[inline]
-    pub(super) fn finished(&self) -> bool {
-        self.state.load(Ordering::Acquire) == FINISHED
-    }
-
-    /// Registers a group to be told; `Some` when it is finished already and the group must count it now.
-    pub(super) fn join(&self, group: &Arc<Self>) -> Option<Outcome> {
-        let mut links = self.links.lock();
-        if links.closed {
-            return self.outcome.get().cloned();
-        }
-        links.groups.push(Arc::clone(group));
-        None
-    }
-
-    /// Finishes this one alone and answers which groups have to be told; `None` if somebody else finishes it.
-    fn close(&self, outcome: Outcome) -> Option<(Outcome, Links)> {
-        self.state.compare_exchange(PENDING, FINISHING, Ordering::AcqRel, Ordering::Acquire).ok()?;
-        let callback = self.callback.lock().take();
-        let outcome = match callback {
-            Some(callback) => callback(outcome),
-            None => outcome,
-        };
-        self.outcome.set(outcome.clone()).expect("the claim makes this the only writer");
-        self.state.store(FINISHED, Ordering::Release);
-        if let Some(group) = &self.group {
-            group.forget_children();
-        }
-        let mut links = self.links.lock();
-        links.closed = true;
-        let told = Links {
-            closed: true,
-            wakers: std::mem::take(&mut links.wakers),
-            groups: std::mem::take(&mut links.groups),
-        };
-        Some((outcome, told))
-    }
-}
-
-/// Finishes `shared` and every group that becomes finished by it: a loop, because groups nest deeply.
-pub(super) fn settle(shared: &Shared, outcome: Outcome) {
-    let mut ready = Vec::new();
-    tell(shared, outcome, &mut ready);
-    while let Some((group, outcome)) = ready.pop() {
-        tell(&group, outcome, &mut ready);
-    }
-}
-
-fn tell(shared: &Shared, outcome: Outcome, ready: &mut Vec<(Arc<Shared>, Outcome)>) {
-    let Some((outcome, told)) = shared.close(outcome) else { return };
-    for group in told.groups {
-        let part = group.group.as_ref().expect("only groups are joined");
-        if let Some(whole) = part.child_finished(&outcome) {
-            ready.push((group, whole));
-        }
-    }
-    told.wakers.into_iter().for_each(Waker::wake);
-}
-
-impl Drop for Shared {
-    /// Nobody can finish it any more: whoever waits is told so, and the callback has run once.
-    fn drop(&mut self) {
-        if *self.state.get_mut() == PENDING {
-            // A callback that panics here would abort the process if a panic is under way already.
-            let _ = catch_unwind(AssertUnwindSafe(|| settle(self, Err(CompletionError::Aborted))));
-        }
     }
 }

@@ -13,11 +13,13 @@ mod group;
 mod label;
 mod machine;
 mod result;
+mod shared;
 
 pub use buffer::Buffer;
-pub use completion::{Completion, Kind};
+pub use completion::Completion;
 pub use error::{CompletionError, ErrorKind, IoError};
 pub use group::CompletionGroup;
 pub use label::{FileId, IoKind, Label, Resource, SITES_MAX, Site};
 pub use machine::{StateMachine, StateTransition, TransitionResult};
 pub use result::{IOCompletions, IOResult};
+pub use shared::Kind;

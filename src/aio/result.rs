@@ -80,42 +80,122 @@ impl<T> IOResult<T> {
 
 /// The value of `Done`; on `IO` and on `Err` returns from the function.
 ///
-/// The expression is `Result<IOResult<T>, E>`, the function's `E` is made from it with `into()`. Everything
-/// above this line in the function happens again when it is called again.
+/// The expression is a `Result<IOResult<T>, E>`; the function's own error is made from `E` with `into()`.
+/// Everything above this line in the function happens again when it is called again.
+///
+/// ```
+/// use squall::aio::{Completion, CompletionError, IOResult};
+/// use squall::{io_yield_one, return_if_io};
+///
+/// /// Waits for a read of a number, which lies in the first byte.
+/// fn number(read: &Completion) -> Result<IOResult<u8>, CompletionError> {
+///     if !read.finished() {
+///         io_yield_one!(read.clone());
+///     }
+///     Ok(IOResult::Done(read.buffer().map_or(0, |buffer| buffer.lock()[0])))
+/// }
+///
+/// fn twice(read: &Completion) -> Result<IOResult<u8>, CompletionError> {
+///     let number = return_if_io!(number(read));
+///     Ok(IOResult::Done(2 * number))
+/// }
+///
+/// let read = Completion::read(vec![21].into());
+/// assert!(twice(&read)?.is_io());
+/// read.complete(1);
+/// assert!(matches!(twice(&read)?, IOResult::Done(42)));
+/// # Ok::<(), CompletionError>(())
+/// ```
 #[macro_export]
 macro_rules! return_if_io {
     ($e:expr) => {
         match $e {
-            Ok($crate::aio::IOResult::Done(value)) => value,
-            Ok($crate::aio::IOResult::IO(io)) => return Ok($crate::aio::IOResult::IO(io.seen_here())),
-            Err(error) => return Err(error.into()),
+            ::core::result::Result::Ok($crate::aio::IOResult::Done(value)) => value,
+            ::core::result::Result::Ok($crate::aio::IOResult::IO(io)) => {
+                return ::core::result::Result::Ok($crate::aio::IOResult::IO(io.seen_here()));
+            }
+            ::core::result::Result::Err(error) => return ::core::result::Result::Err(error.into()),
         }
     };
 }
 
 /// Like [`return_if_io!`], but puts `saved` back into `field` first, on `IO` and on `Err`, for functions that
 /// take their state out to work on it.
+///
+/// ```
+/// use squall::aio::{Completion, CompletionError, IOResult};
+/// use squall::{io_yield_one, return_and_restore_if_io};
+///
+/// /// Collects what it is given while it waits.
+/// struct Collector {
+///     seen: Vec<u8>,
+/// }
+///
+/// fn wait(read: &Completion) -> Result<IOResult<usize>, CompletionError> {
+///     match read.result() {
+///         None => io_yield_one!(read.clone()),
+///         Some(outcome) => Ok(IOResult::Done(outcome?)),
+///     }
+/// }
+///
+/// impl Collector {
+///     fn step(&mut self, read: &Completion) -> Result<IOResult<Vec<u8>>, CompletionError> {
+///         let mut seen = std::mem::take(&mut self.seen);
+///         // Without the restoring, what was collected so far would be gone at the second call.
+///         let bytes = return_and_restore_if_io!(self.seen, seen, wait(read));
+///         seen.push(bytes as u8);
+///         Ok(IOResult::Done(seen))
+///     }
+/// }
+///
+/// let mut collector = Collector { seen: vec![1, 2] };
+/// let read = Completion::read(vec![0; 3].into());
+/// assert!(collector.step(&read)?.is_io());
+/// read.complete(3);
+/// assert!(matches!(collector.step(&read)?, IOResult::Done(seen) if seen == [1, 2, 3]));
+/// # Ok::<(), CompletionError>(())
+/// ```
 #[macro_export]
 macro_rules! return_and_restore_if_io {
     ($field:expr, $saved:expr, $e:expr) => {
         match $e {
-            Ok($crate::aio::IOResult::Done(value)) => value,
-            Ok($crate::aio::IOResult::IO(io)) => {
+            ::core::result::Result::Ok($crate::aio::IOResult::Done(value)) => value,
+            ::core::result::Result::Ok($crate::aio::IOResult::IO(io)) => {
                 $field = $saved;
-                return Ok($crate::aio::IOResult::IO(io.seen_here()));
+                return ::core::result::Result::Ok($crate::aio::IOResult::IO(io.seen_here()));
             }
-            Err(error) => {
+            ::core::result::Result::Err(error) => {
                 $field = $saved;
-                return Err(error.into());
+                return ::core::result::Result::Err(error.into());
             }
         }
     };
 }
 
 /// Returns from the function to wait for one completion.
+///
+/// ```
+/// use squall::aio::{Completion, CompletionError, IOResult, Resource};
+/// use squall::io_yield_one;
+///
+/// /// Lets others run once before it answers.
+/// fn polite(asked: &mut bool) -> Result<IOResult<&'static str>, CompletionError> {
+///     if !*asked {
+///         *asked = true;
+///         io_yield_one!(Completion::new_yield().touching(Resource::read("door", 0)));
+///     }
+///     Ok(IOResult::Done("after you"))
+/// }
+///
+/// let mut asked = false;
+/// let first = polite(&mut asked)?.io().expect("it yields");
+/// assert_eq!(first.completion().label().resource(), Resource::read("door", 0));
+/// assert!(matches!(polite(&mut asked)?, IOResult::Done("after you")));
+/// # Ok::<(), CompletionError>(())
+/// ```
 #[macro_export]
 macro_rules! io_yield_one {
     ($c:expr) => {
-        return Ok($crate::aio::IOResult::IO($crate::aio::IOCompletions::Single($c.seen_here())))
+        return ::core::result::Result::Ok($crate::aio::IOResult::IO($crate::aio::IOCompletions::Single($c.seen_here())))
     };
 }

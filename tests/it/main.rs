@@ -1,3 +1,4 @@
-//! The one integration test binary.
+//! The one integration test binary, because every further one links the whole library again.
 
+mod aio;
 mod judge;
