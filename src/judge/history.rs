@@ -75,12 +75,9 @@ impl Function {
     pub fn name(self) -> String {
         match self {
             Function::Other(n) => format!("f{n}"),
-            known => FUNCTIONS
-                .iter()
-                .find(|f| f.1 == known)
-                .expect("every function but Other is in the table")
-                .0
-                .into(),
+            known => {
+                FUNCTIONS.iter().find(|f| f.1 == known).expect("every function but Other is in the table").0.into()
+            }
         }
     }
 }
@@ -154,15 +151,7 @@ impl History {
         (value, out): (Value, Value),
     ) -> usize {
         let key = self.values.text_id(key);
-        self.operations.push(Operation {
-            process,
-            key,
-            call,
-            ret: ret.unwrap_or(NEVER),
-            f,
-            value,
-            out,
-        });
+        self.operations.push(Operation { process, key, call, ret: ret.unwrap_or(NEVER), f, value, out });
         self.operations.len() - 1
     }
 
@@ -192,37 +181,21 @@ impl History {
         let mut flaw: Option<Flaw> = None;
         let mut note = |index: u32, what: String| {
             if flaw.as_ref().is_none_or(|f| f.index > index as usize) {
-                flaw = Some(Flaw {
-                    index: index as usize,
-                    what,
-                });
+                flaw = Some(Flaw { index: index as usize, what });
             }
         };
         for (at, &i) in order.iter().enumerate() {
             let op = &self.operations[i as usize];
             if op.ret < op.call {
-                note(
-                    i,
-                    format!("returns at {} before its call at {}", op.ret, op.call),
-                );
+                note(i, format!("returns at {} before its call at {}", op.ret, op.call));
             }
             let Some(&before) = at.checked_sub(1).and_then(|p| order.get(p)) else {
                 continue;
             };
             let earlier = &self.operations[before as usize];
             if earlier.process == op.process && earlier.ret > op.call {
-                let why = if earlier.returned() {
-                    "has not returned yet"
-                } else {
-                    "never returned"
-                };
-                note(
-                    i,
-                    format!(
-                        "process {} calls while its operation {before} {why}",
-                        op.process
-                    ),
-                );
+                let why = if earlier.returned() { "has not returned yet" } else { "never returned" };
+                note(i, format!("process {} calls while its operation {before} {why}", op.process));
             }
         }
         flaw.map_or(Ok(()), Err)

@@ -19,11 +19,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Ten million states, one gigabyte, no deadline.
     fn default() -> Self {
-        Self {
-            states_max: 10_000_000,
-            memory_bytes_max: 1 << 30,
-            deadline: None,
-        }
+        Self { states_max: 10_000_000, memory_bytes_max: 1 << 30, deadline: None }
     }
 }
 
@@ -37,11 +33,7 @@ pub(crate) struct Spent {
 
 impl Spent {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            limits: *limits,
-            states: 0,
-            bytes: 0,
-        }
+        Self { limits: *limits, states: 0, bytes: 0 }
     }
 
     /// One configuration more; the reason to stop when that is one too many.
@@ -49,10 +41,7 @@ impl Spent {
     pub(crate) fn state(&mut self) -> Result<(), String> {
         self.states += 1;
         if self.states > self.limits.states_max {
-            return Err(format!(
-                "the limit of {} states was reached",
-                self.limits.states_max
-            ));
+            return Err(format!("the limit of {} states was reached", self.limits.states_max));
         }
         if self.states.is_multiple_of(4096) {
             self.time()?;
@@ -79,9 +68,7 @@ impl Spent {
     /// The reason to stop when the deadline has passed.
     pub(crate) fn time(&self) -> Result<(), String> {
         match self.limits.deadline {
-            Some(deadline) if Instant::now() >= deadline => {
-                Err("the limit of time was reached".into())
-            }
+            Some(deadline) if Instant::now() >= deadline => Err("the limit of time was reached".into()),
             _ => Ok(()),
         }
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | is there an order of these operations? | [`linearizable`] |
 //! | does the bank's total stay? | [`total`] |
+//! | which isolation do these transactions show? | [`list_append`] |
 //!
 //! ```
 //! use squall::judge::{Function, History, Limits, Register, Value, linearizable};
@@ -27,16 +28,15 @@ mod history;
 mod limits;
 mod model;
 mod total;
+pub mod txn;
 mod value;
 mod verdict;
 
 pub use general::linearizable;
 pub use history::{FUNCTIONS, Flaw, Function, History, NEVER, Operation};
 pub use limits::Limits;
-pub use model::{
-    Bank, Call, Chain, Counter, ListAppend, Model, Part, PriorityQueue, Queue, Register, SetModel,
-    Stack,
-};
+pub use model::{Bank, Call, Chain, Counter, ListAppend, Model, Part, PriorityQueue, Queue, Register, SetModel, Stack};
 pub use total::total;
+pub use txn::{Consistency, Isolation, Mop, Outcome, TxnHistory, list_append};
 pub use value::{Value, Values};
 pub use verdict::{Judgement, Named, Verdict, Witness};

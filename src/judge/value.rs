@@ -134,10 +134,7 @@ impl Values {
             Value::Bool(b) => Json::Bool(b),
             Value::Int(n) => Json::from(n),
             Value::Text(id) => Json::from(self.text_of(id)),
-            Value::List(id) => self.lists[id as usize]
-                .iter()
-                .map(|&item| self.to_json(item))
-                .collect(),
+            Value::List(id) => self.lists[id as usize].iter().map(|&item| self.to_json(item)).collect(),
         }
     }
 
@@ -149,8 +146,7 @@ impl Values {
             Json::Number(n) => Value::Int(n.as_i64()?),
             Json::String(text) => self.text(text),
             Json::Array(items) => {
-                let items: Option<Vec<Value>> =
-                    items.iter().map(|item| self.from_json(item)).collect();
+                let items: Option<Vec<Value>> = items.iter().map(|item| self.from_json(item)).collect();
                 self.list(&items?)
             }
             Json::Object(_) => return None,
@@ -166,10 +162,7 @@ impl Values {
             Value::Int(n) => n.to_string(),
             Value::Text(id) => self.text_of(id).into(),
             Value::List(id) => {
-                let items: Vec<String> = self.lists[id as usize]
-                    .iter()
-                    .map(|&item| self.show(item))
-                    .collect();
+                let items: Vec<String> = self.lists[id as usize].iter().map(|&item| self.show(item)).collect();
                 format!("[{}]", items.join(" "))
             }
         }

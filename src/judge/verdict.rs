@@ -43,9 +43,7 @@ impl Judgement {
     #[must_use]
     pub fn settle(model: &str, method: &str, operations: u64, compared: u64) -> Self {
         let verdict = if compared == 0 {
-            Verdict::Inconclusive(
-                "nothing was compared: no operation's outcome says anything".into(),
-            )
+            Verdict::Inconclusive("nothing was compared: no operation's outcome says anything".into())
         } else {
             Verdict::Holds
         };
@@ -54,20 +52,8 @@ impl Judgement {
 
     /// A judgement of these parts.
     #[must_use]
-    pub fn new(
-        verdict: Verdict,
-        model: &str,
-        method: &str,
-        operations: u64,
-        compared: u64,
-    ) -> Self {
-        Self {
-            verdict,
-            model: model.into(),
-            method: method.into(),
-            operations,
-            compared,
-        }
+    pub fn new(verdict: Verdict, model: &str, method: &str, operations: u64, compared: u64) -> Self {
+        Self { verdict, model: model.into(), method: method.into(), operations, compared }
     }
 
     /// Whether the answer is *holds*.
@@ -122,11 +108,7 @@ impl Named {
             f: op.f.name(),
             k: history.values.text_of(op.key).into(),
             v: history.values.to_json(op.value),
-            out: if returned {
-                history.values.to_json(op.out)
-            } else {
-                Json::Null
-            },
+            out: if returned { history.values.to_json(op.out) } else { Json::Null },
         }
     }
 }

@@ -4,3 +4,6 @@ mod brute;
 mod draw;
 mod fuzz;
 mod general;
+mod txn;
+mod txn_draw;
+mod txn_fuzz;

@@ -23,8 +23,7 @@ pub(crate) const METHOD: &str = "search";
 #[must_use]
 pub fn linearizable<M: Model>(model: &M, history: &History, limits: &Limits) -> Judgement {
     let operations = history.len() as u64;
-    let done =
-        |verdict, compared| Judgement::new(verdict, model.name(), METHOD, operations, compared);
+    let done = |verdict, compared| Judgement::new(verdict, model.name(), METHOD, operations, compared);
     let compared = match understand(model, history) {
         Ok(compared) => compared,
         Err(reason) => return done(Verdict::Inconclusive(reason), 0),
@@ -33,16 +32,8 @@ pub fn linearizable<M: Model>(model: &M, history: &History, limits: &Limits) -> 
     let mut first: Option<(i64, Vec<u32>, u32)> = None;
     let mut gave_up = None;
     for part in parts(model, history) {
-        let ops: Vec<_> = part
-            .iter()
-            .map(|&i| history.operations[i as usize])
-            .collect();
-        let problem = Problem {
-            model,
-            values: &history.values,
-            operations: &ops,
-            until: NEVER,
-        };
+        let ops: Vec<_> = part.iter().map(|&i| history.operations[i as usize]).collect();
+        let problem = Problem { model, values: &history.values, operations: &ops, until: NEVER };
         match problem.solve(&[model.initial()], &mut spent) {
             Found::Order => {}
             Found::GaveUp(reason) => {
@@ -75,13 +66,8 @@ pub(crate) fn understand<M: Model>(model: &M, history: &History) -> Result<u64, 
     history.validate().map_err(|flaw| flaw.to_string())?;
     let mut compared = 0;
     for (index, op) in history.operations.iter().enumerate() {
-        let call = Call {
-            op,
-            values: &history.values,
-        };
-        model
-            .accepts(&call)
-            .map_err(|expected| format!("operation {index}: {expected}"))?;
+        let call = Call { op, values: &history.values };
+        model.accepts(&call).map_err(|expected| format!("operation {index}: {expected}"))?;
         compared += u64::from(op.returned() && !model.blind(&call));
     }
     Ok(compared)
@@ -99,8 +85,5 @@ pub(crate) fn parts<M: Model>(model: &M, history: &History) -> Vec<Vec<u32>> {
         })
         .collect();
     order.sort_unstable();
-    order
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|part| part.iter().map(|entry| entry.2).collect())
-        .collect()
+    order.chunk_by(|a, b| a.0 == b.0).map(|part| part.iter().map(|entry| entry.2).collect()).collect()
 }

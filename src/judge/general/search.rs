@@ -60,9 +60,7 @@ impl<M: Model> Problem<'_, M> {
             found = match search.run(start.clone(), spent) {
                 Err(reason) => return Found::GaveUp(reason),
                 Ok(true) => return Found::Order,
-                Ok(false) => Found::Nothing {
-                    stuck: search.returns[search.deepest as usize],
-                },
+                Ok(false) => Found::Nothing { stuck: search.returns[search.deepest as usize] },
             };
         }
         spent.give(search.memory);
@@ -70,11 +68,7 @@ impl<M: Model> Problem<'_, M> {
     }
 
     /// All states in which the object can be after all operations. Every one must have returned.
-    pub(crate) fn ends(
-        &self,
-        starts: &[M::State],
-        spent: &mut Spent,
-    ) -> Result<Vec<M::State>, String> {
+    pub(crate) fn ends(&self, starts: &[M::State], spent: &mut Spent) -> Result<Vec<M::State>, String> {
         let mut search = Search::new(self, true);
         for start in starts {
             search.run(start.clone(), spent)?;
@@ -189,8 +183,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
         let operations = self.problem.operations;
         let mut free: Vec<u32> = Vec::new();
         let mut slots = 0;
-        let mut twins: Map<(crate::judge::Function, u32, crate::judge::Value), u32> =
-            Map::default();
+        let mut twins: Map<(crate::judge::Function, u32, crate::judge::Value), u32> = Map::default();
         for &(_, is_return, at) in events {
             let op = &operations[at as usize];
             let node = self.node.len() as u32;
@@ -210,8 +203,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             } else {
                 let number = self.lost.len() as u32;
                 let twin = twins.insert((op.f, op.key, op.value), number);
-                self.lost
-                    .push((at, self.returns.len() as u32, twin.unwrap_or(NONE)));
+                self.lost.push((at, self.returns.len() as u32, twin.unwrap_or(NONE)));
                 continue;
             }
             self.node.push((at, is_return));
@@ -259,10 +251,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
 
     #[inline]
     fn step(&self, at: u32, state: &M::State) -> Option<M::State> {
-        let call = Call {
-            op: &self.problem.operations[at as usize],
-            values: self.problem.values,
-        };
+        let call = Call { op: &self.problem.operations[at as usize], values: self.problem.values };
         self.problem.model.step(state, &call)
     }
 
@@ -415,9 +404,7 @@ impl<'p, 'a, M: Model> Search<'p, 'a, M> {
             return false;
         }
         let key = (self.first_return, self.open.clone(), self.state.clone());
-        self.failed
-            .get(&key)
-            .is_some_and(|least| least.covers(&self.used))
+        self.failed.get(&key).is_some_and(|least| least.covers(&self.used))
     }
 
     fn remember_failure(&mut self, spent: &mut Spent) -> Result<(), String> {

@@ -26,11 +26,7 @@ const STARTS_MAX: usize = 64;
 /// The witness for a part whose operation `stuck` cannot return.
 pub(crate) fn explain<M: Model>(model: &M, history: &History, part: &[u32], stuck: u32) -> Witness {
     let deadline = history.operations[part[stuck as usize] as usize].ret;
-    let prefix: Vec<u32> = part
-        .iter()
-        .copied()
-        .filter(|&i| history.operations[i as usize].call <= deadline)
-        .collect();
+    let prefix: Vec<u32> = part.iter().copied().filter(|&i| history.operations[i as usize].call <= deadline).collect();
     let (from, starts) = last_cut(model, history, &prefix);
     let window = &prefix[from..];
     let kept = weaken(model, history, (window, deadline), &starts);
@@ -50,18 +46,9 @@ pub(crate) fn explain<M: Model>(model: &M, history: &History, part: &[u32], stuc
     };
     let mut witness = Witness::of(history, "not-linearizable", summary, &indexes);
     witness.time = Some(deadline);
-    let states: Vec<String> = starts
-        .iter()
-        .map(|state| model.show(state, &history.values))
-        .collect();
-    witness.proof.push(format!(
-        "Before the first of them was called, the state was {}.",
-        states.join(" or ")
-    ));
-    witness.proof.push(format!(
-        "By the return of #{} at {deadline} no order is left.",
-        part[stuck as usize]
-    ));
+    let states: Vec<String> = starts.iter().map(|state| model.show(state, &history.values)).collect();
+    witness.proof.push(format!("Before the first of them was called, the state was {}.", states.join(" or ")));
+    witness.proof.push(format!("By the return of #{} at {deadline} no order is left.", part[stuck as usize]));
     if !sources.is_empty() {
         let names: Vec<String> = sources.iter().map(|i| format!("#{i}")).collect();
         witness.proof.push(format!(
@@ -74,15 +61,9 @@ pub(crate) fn explain<M: Model>(model: &M, history: &History, part: &[u32], stuc
 
 /// The position after a quiescent moment near the end, and the states possible there.
 fn last_cut<M: Model>(model: &M, history: &History, prefix: &[u32]) -> (usize, Vec<M::State>) {
-    let ops: Vec<Operation> = prefix
-        .iter()
-        .map(|&i| history.operations[i as usize])
-        .collect();
+    let ops: Vec<Operation> = prefix.iter().map(|&i| history.operations[i as usize]).collect();
     let mut starts = vec![model.initial()];
-    let mut spent = Spent::new(&Limits {
-        states_max: 1_000_000,
-        ..Limits::default()
-    });
+    let mut spent = Spent::new(&Limits { states_max: 1_000_000, ..Limits::default() });
     let mut from = 0;
     let mut open_until = i64::MIN;
     for at in 0..ops.len() {
@@ -90,12 +71,7 @@ fn last_cut<M: Model>(model: &M, history: &History, prefix: &[u32]) -> (usize, V
             break;
         }
         if at > from && open_until < ops[at].call {
-            let problem = Problem {
-                model,
-                values: &history.values,
-                operations: &ops[from..at],
-                until: NEVER,
-            };
+            let problem = Problem { model, values: &history.values, operations: &ops[from..at], until: NEVER };
             match problem.ends(&starts, &mut spent) {
                 Ok(ends) if !ends.is_empty() && ends.len() <= STARTS_MAX => starts = ends,
                 _ => return (from, starts),
@@ -116,21 +92,10 @@ enum Standing {
 }
 
 /// The operations that cannot be weakened.
-fn weaken<M: Model>(
-    model: &M,
-    history: &History,
-    (window, deadline): (&[u32], i64),
-    starts: &[M::State],
-) -> Vec<u32> {
+fn weaken<M: Model>(model: &M, history: &History, (window, deadline): (&[u32], i64), starts: &[M::State]) -> Vec<u32> {
     let mut standing: Vec<Standing> = window
         .iter()
-        .map(|&i| {
-            if history.operations[i as usize].returned() {
-                Standing::Kept
-            } else {
-                Standing::NeverReturned
-            }
-        })
+        .map(|&i| if history.operations[i as usize].returned() { Standing::Kept } else { Standing::NeverReturned })
         .collect();
     let mut attempts = 0;
     let mut size = window.len().div_ceil(2).max(1);
@@ -146,11 +111,7 @@ fn weaken<M: Model>(
                 let op = &history.operations[window[at] as usize];
                 let values = &history.values;
                 let call = Call { op, values };
-                weaker[at] = if model.reads_only(&call) {
-                    Standing::Absent
-                } else {
-                    Standing::NeverReturned
-                };
+                weaker[at] = if model.reads_only(&call) { Standing::Absent } else { Standing::NeverReturned };
             }
             if has_no_order(model, history, (window, deadline), &weaker, starts) {
                 standing = weaker;
@@ -161,12 +122,7 @@ fn weaken<M: Model>(
         }
         size = size.div_ceil(2);
     }
-    window
-        .iter()
-        .zip(&standing)
-        .filter(|(_, standing)| **standing == Standing::Kept)
-        .map(|(&index, _)| index)
-        .collect()
+    window.iter().zip(&standing).filter(|(_, standing)| **standing == Standing::Kept).map(|(&index, _)| index).collect()
 }
 
 fn has_no_order<M: Model>(
@@ -191,16 +147,8 @@ fn has_no_order<M: Model>(
     if ops.iter().all(|op| !op.returned()) {
         return false;
     }
-    let problem = Problem {
-        model,
-        values: &history.values,
-        operations: &ops,
-        until: deadline,
-    };
-    let mut spent = Spent::new(&Limits {
-        states_max: ATTEMPT_STATES_MAX,
-        ..Limits::default()
-    });
+    let problem = Problem { model, values: &history.values, operations: &ops, until: deadline };
+    let mut spent = Spent::new(&Limits { states_max: ATTEMPT_STATES_MAX, ..Limits::default() });
     matches!(problem.solve(starts, &mut spent), Found::Nothing { .. })
 }
 

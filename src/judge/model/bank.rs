@@ -37,20 +37,14 @@ impl Model for Bank {
     }
 
     fn initial(&self) -> Balances {
-        Balances {
-            known: self.initial.is_some(),
-            accounts: self.initial.clone().unwrap_or_default().into(),
-        }
+        Balances { known: self.initial.is_some(), accounts: self.initial.clone().unwrap_or_default().into() }
     }
 
     fn accepts(&self, call: &Call<'_>) -> Result<(), String> {
         match call.f() {
             Function::Transfer => {
                 transfer(call).ok_or_else(|| {
-                    format!(
-                        "the value of transfer is [from, to, amount], not {}",
-                        call.values.show(call.value())
-                    )
+                    format!("the value of transfer is [from, to, amount], not {}", call.values.show(call.value()))
                 })?;
                 outcome_is(call, "true, false or null", is_flag_or_null)
             }
@@ -81,10 +75,7 @@ impl Model for Bank {
         }
         let target = accounts.get_mut(to)?;
         *target = target.wrapping_add(amount);
-        Some(Balances {
-            known: state.known,
-            accounts: accounts.into(),
-        })
+        Some(Balances { known: state.known, accounts: accounts.into() })
     }
 
     fn reads_only(&self, call: &Call<'_>) -> bool {
@@ -101,11 +92,7 @@ impl Model for Bank {
     }
 
     fn show(&self, state: &Balances, _values: &Values) -> String {
-        let kind = if state.known {
-            ""
-        } else {
-            "unknown balances plus "
-        };
+        let kind = if state.known { "" } else { "unknown balances plus " };
         format!("{kind}{:?}", state.accounts)
     }
 }
@@ -121,10 +108,7 @@ impl Bank {
             return (*read == *state.accounts).then(|| state.clone());
         }
         // An account that was touched but is not among the balances read does not exist.
-        (read.len() >= state.accounts.len()).then(|| Balances {
-            known: true,
-            accounts: read.into(),
-        })
+        (read.len() >= state.accounts.len()).then(|| Balances { known: true, accounts: read.into() })
     }
 }
 

@@ -27,12 +27,7 @@ impl Chain {
         let mut hasher = crate::judge::hash::Mixer::default();
         self.hash_word().hash(&mut hasher);
         value.hash(&mut hasher);
-        Self(Some(Arc::new(Link {
-            value,
-            rest: self.clone(),
-            length: self.len() + 1,
-            hash: hasher.finish(),
-        })))
+        Self(Some(Arc::new(Link { value, rest: self.clone(), length: self.len() + 1, hash: hasher.finish() })))
     }
 
     /// The last value and the chain without it.

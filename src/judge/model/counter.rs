@@ -21,12 +21,8 @@ impl Model for Counter {
     fn accepts(&self, call: &Call<'_>) -> Result<(), String> {
         match call.f() {
             Function::Read => outcome_is(call, "a number", |out| out.int().is_some()),
-            Function::Add if call.value().int().is_none() => {
-                Err("the value of add is a number".into())
-            }
-            Function::Add => outcome_is(call, "the new value", |out| {
-                out.int().is_some() || out.is_null()
-            }),
+            Function::Add if call.value().int().is_none() => Err("the value of add is a number".into()),
+            Function::Add => outcome_is(call, "the new value", |out| out.int().is_some() || out.is_null()),
             _ => Err(no_such(self.name(), call, "add, read")),
         }
     }

@@ -21,9 +21,9 @@ impl Model for ListAppend {
     fn accepts(&self, call: &Call<'_>) -> Result<(), String> {
         match call.f() {
             Function::Append => Ok(()),
-            Function::Read => outcome_is(call, "a list or null", |out| {
-                out.is_null() || call.values.items(out).is_some()
-            }),
+            Function::Read => {
+                outcome_is(call, "a list or null", |out| out.is_null() || call.values.items(out).is_some())
+            }
             _ => Err(no_such(self.name(), call, "append, read")),
         }
     }
@@ -32,9 +32,7 @@ impl Model for ListAppend {
         if call.f() == Function::Append {
             return Some(state.with(call.value()));
         }
-        let agrees = call
-            .out()
-            .is_none_or(|out| state.is(call.values.items(out).unwrap_or(&[])));
+        let agrees = call.out().is_none_or(|out| state.is(call.values.items(out).unwrap_or(&[])));
         agrees.then(|| state.clone())
     }
 

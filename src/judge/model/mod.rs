@@ -165,17 +165,11 @@ fn no_such(name: &str, call: &Call<'_>, known: &str) -> String {
 }
 
 /// The message for an outcome of the wrong shape; nothing when the outcome is unknown.
-fn outcome_is(
-    call: &Call<'_>,
-    expected: &str,
-    right: impl Fn(Value) -> bool,
-) -> Result<(), String> {
+fn outcome_is(call: &Call<'_>, expected: &str, right: impl Fn(Value) -> bool) -> Result<(), String> {
     match call.out() {
-        Some(out) if !right(out) => Err(format!(
-            "the outcome of {} is {expected}, not {}",
-            call.f().name(),
-            call.values.show(out)
-        )),
+        Some(out) if !right(out) => {
+            Err(format!("the outcome of {} is {expected}, not {}", call.f().name(), call.values.show(out)))
+        }
         _ => Ok(()),
     }
 }

@@ -27,9 +27,7 @@ impl Model for PriorityQueue {
                 Err("the value of insert is a number, for it has a priority".into())
             }
             Function::Insert => Ok(()),
-            Function::Poll => outcome_is(call, "a number or null", |out| {
-                out.int().is_some() || out.is_null()
-            }),
+            Function::Poll => outcome_is(call, "a number or null", |out| out.int().is_some() || out.is_null()),
             _ => Err(no_such(self.name(), call, "insert, poll")),
         }
     }
@@ -43,9 +41,7 @@ impl Model for PriorityQueue {
         }
         match state.last() {
             None => call.agrees(Value::Null).then(|| state.clone()),
-            Some(&most) => call
-                .agrees(most.into())
-                .then(|| state[..state.len() - 1].into()),
+            Some(&most) => call.agrees(most.into()).then(|| state[..state.len() - 1].into()),
         }
     }
 

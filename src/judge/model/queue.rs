@@ -21,9 +21,7 @@ impl Model for Queue {
 
     fn accepts(&self, call: &Call<'_>) -> Result<(), String> {
         match call.f() {
-            Function::Enqueue if call.value().is_null() => {
-                Err("an enqueue of null looks like an empty dequeue".into())
-            }
+            Function::Enqueue if call.value().is_null() => Err("an enqueue of null looks like an empty dequeue".into()),
             Function::Enqueue | Function::Dequeue => Ok(()),
             _ => Err(no_such(self.name(), call, "enqueue, dequeue")),
         }

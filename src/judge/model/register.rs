@@ -11,9 +11,7 @@ pub struct Register {
 
 impl Default for Register {
     fn default() -> Self {
-        Self {
-            initial: Value::Null,
-        }
+        Self { initial: Value::Null }
     }
 }
 
@@ -31,10 +29,9 @@ impl Model for Register {
     fn accepts(&self, call: &Call<'_>) -> Result<(), String> {
         match call.f() {
             Function::Read | Function::Write => Ok(()),
-            Function::Cas if call.values.pair(call.value()).is_none() => Err(format!(
-                "the value of cas is [old, new], not {}",
-                call.values.show(call.value())
-            )),
+            Function::Cas if call.values.pair(call.value()).is_none() => {
+                Err(format!("the value of cas is [old, new], not {}", call.values.show(call.value())))
+            }
             Function::Cas => outcome_is(call, "true or false", is_flag),
             _ => Err(no_such(self.name(), call, "read, write, cas")),
         }
@@ -46,8 +43,7 @@ impl Model for Register {
             Function::Cas => {
                 let (old, new) = call.values.pair(call.value())?;
                 let set = *state == old;
-                call.agrees(Value::Bool(set))
-                    .then_some(if set { new } else { *state })
+                call.agrees(Value::Bool(set)).then_some(if set { new } else { *state })
             }
             _ => call.agrees(*state).then_some(*state),
         }

@@ -19,9 +19,7 @@ impl Model for Stack {
 
     fn accepts(&self, call: &Call<'_>) -> Result<(), String> {
         match call.f() {
-            Function::Push if call.value().is_null() => {
-                Err("a push of null looks like an empty pop".into())
-            }
+            Function::Push if call.value().is_null() => Err("a push of null looks like an empty pop".into()),
             Function::Push | Function::Pop => Ok(()),
             _ => Err(no_such(self.name(), call, "push, pop")),
         }

@@ -19,16 +19,8 @@ pub(crate) enum Kind {
     Bank,
 }
 
-pub(crate) const KINDS: [Kind; 8] = [
-    Kind::Register,
-    Kind::Counter,
-    Kind::Set,
-    Kind::Queue,
-    Kind::Stack,
-    Kind::Priority,
-    Kind::List,
-    Kind::Bank,
-];
+pub(crate) const KINDS: [Kind; 8] =
+    [Kind::Register, Kind::Counter, Kind::Set, Kind::Queue, Kind::Stack, Kind::Priority, Kind::List, Kind::Bank];
 
 /// Balances of the bank at the start.
 pub(crate) const BALANCES: [i64; 2] = [10, 10];
@@ -97,10 +89,7 @@ impl Object {
             (Kind::Priority, _) => {
                 let most = sequence.iter().copied().max();
                 if let Some(most) = most {
-                    let at = sequence
-                        .iter()
-                        .position(|&v| v == most)
-                        .expect("it is there");
+                    let at = sequence.iter().position(|&v| v == most).expect("it is there");
                     sequence.remove(at);
                 }
                 most.unwrap_or(Value::Null)

@@ -19,9 +19,7 @@ pub(crate) fn history(drawing: &str) -> History {
         let mut column = 0;
         while let Some(from) = rest.find('|') {
             let body = &rest[from + 1..];
-            let length = body
-                .find(['|', '>'])
-                .expect("an operation ends with | or >");
+            let length = body.find(['|', '>']).expect("an operation ends with | or >");
             let call = (column + from) as i64;
             let end = call + 1 + length as i64;
             let ret = body[length..].starts_with('|').then_some(end);
@@ -48,11 +46,7 @@ fn operation(history: &mut History, process: u32, span: (i64, Option<i64>), text
         | Function::Transfer => false,
         _ => span.1.is_some(),
     };
-    let out = if has_outcome {
-        words.pop().expect("an outcome")
-    } else {
-        Value::Null
-    };
+    let out = if has_outcome { words.pop().expect("an outcome") } else { Value::Null };
     let argument = match words[..] {
         [] => Value::Null,
         [one] => one,

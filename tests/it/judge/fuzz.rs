@@ -4,8 +4,8 @@
 //! A seed gives the same histories everywhere.
 
 use squall::judge::{
-    Bank, Counter, Function, History, Judgement, Limits, ListAppend, NEVER, Operation,
-    PriorityQueue, Queue, Register, SetModel, Stack, Value, Verdict, linearizable,
+    Bank, Counter, Function, History, Judgement, Limits, ListAppend, NEVER, Operation, PriorityQueue, Queue, Register,
+    SetModel, Stack, Value, Verdict, linearizable,
 };
 
 use super::brute::{BALANCES, KINDS, Kind, Object, has_order};
@@ -60,13 +60,7 @@ pub(crate) fn draw(shape: Shape, draws: &mut Draws) -> History {
         let lost = draws.one_in(6);
         let (f, value) = call_of(shape, draws, &mut history, &mut fresh);
         let ends = if lost { None } else { Some(ret) };
-        history.push(
-            process_ids[process],
-            (call, ends),
-            f,
-            "",
-            (value, Value::Null),
-        );
+        history.push(process_ids[process], (call, ends), f, "", (value, Value::Null));
         if lost {
             process_ids[process] = ids;
             ids += 1;
@@ -90,12 +84,7 @@ pub(crate) fn draw(shape: Shape, draws: &mut Draws) -> History {
     history
 }
 
-fn call_of(
-    shape: Shape,
-    draws: &mut Draws,
-    history: &mut History,
-    fresh: &mut i64,
-) -> (Function, Value) {
+fn call_of(shape: Shape, draws: &mut Draws, history: &mut History, fresh: &mut i64) -> (Function, Value) {
     let value = if shape.unique {
         *fresh += 1;
         // Not ascending, so that priorities and times differ.
@@ -129,11 +118,7 @@ fn call_of(
         Kind::Bank if half => (Function::Read, Value::Null),
         Kind::Bank => {
             let from = draws.below(2) as i64;
-            let items = [
-                from.into(),
-                (1 - from).into(),
-                Value::Int(1 + draws.below(3) as i64),
-            ];
+            let items = [from.into(), (1 - from).into(), Value::Int(1 + draws.below(3) as i64)];
             (Function::Transfer, history.values.list(&items))
         }
     }
@@ -144,12 +129,7 @@ fn spoil(shape: Shape, history: &mut History, draws: &mut Draws) {
     let mut index = draws.below(history.len() as u64) as usize;
     for _ in 0..8 {
         let op = history.operations[index];
-        let blind = [
-            Function::Write,
-            Function::Enqueue,
-            Function::Push,
-            Function::Insert,
-        ];
+        let blind = [Function::Write, Function::Enqueue, Function::Push, Function::Insert];
         let more = [Function::Append, Function::Transfer];
         if op.returned() && !blind.contains(&op.f) && !more.contains(&op.f) {
             break;
@@ -209,10 +189,7 @@ pub(crate) fn general(kind: Kind, history: &History) -> Judgement {
 }
 
 pub(crate) fn bank() -> Bank {
-    Bank {
-        initial: Some(BALANCES.to_vec()),
-        no_overdraft: false,
-    }
+    Bank { initial: Some(BALANCES.to_vec()), no_overdraft: false }
 }
 
 /// Compares one judgement with the truth; a judgement that compared nothing may only abstain.
@@ -222,10 +199,7 @@ pub(crate) fn compare(truth: bool, judgement: &Judgement, history: &History, see
         Verdict::Violated(_) => !truth,
         Verdict::Inconclusive(_) => judgement.compared == 0 && truth,
     };
-    assert!(
-        right,
-        "seed {seed}: truth {truth}, said {judgement:#?} of {history:#?}"
-    );
+    assert!(right, "seed {seed}: truth {truth}, said {judgement:#?} of {history:#?}");
 }
 
 #[test]
@@ -233,31 +207,20 @@ fn the_general_search_agrees_with_brute_force_on_every_model() {
     for kind in KINDS {
         let (mut good, mut bad) = (0, 0);
         for seed in 0..ROUNDS {
-            let shape = Shape {
-                kind,
-                operations_max: 8,
-                unique: seed % 2 == 0,
-            };
+            let shape = Shape { kind, operations_max: 8, unique: seed % 2 == 0 };
             let history = draw(shape, &mut Draws::new(seed));
             let truth = has_order(kind, &history);
             *(if truth { &mut good } else { &mut bad }) += 1;
             compare(truth, &general(kind, &history), &history, seed);
         }
-        assert!(
-            good > ROUNDS / 4 && bad > ROUNDS / 50,
-            "{kind:?}: {good} good, {bad} bad"
-        );
+        assert!(good > ROUNDS / 4 && bad > ROUNDS / 50, "{kind:?}: {good} good, {bad} bad");
     }
 }
 
 #[test]
 fn a_witness_without_the_rest_of_its_window_still_has_no_order() {
     for seed in 0..ROUNDS {
-        let shape = Shape {
-            kind: Kind::Register,
-            operations_max: 8,
-            unique: false,
-        };
+        let shape = Shape { kind: Kind::Register, operations_max: 8, unique: false };
         let history = draw(shape, &mut Draws::new(seed));
         let judgement = general(Kind::Register, &history);
         let Some(witness) = judgement.witness() else {
@@ -277,10 +240,6 @@ fn a_witness_without_the_rest_of_its_window_still_has_no_order() {
             }
         }
         let order = has_order(Kind::Register, &weaker);
-        assert!(
-            !order,
-            "seed {seed}: {witness} of {:#?}",
-            history.operations
-        );
+        assert!(!order, "seed {seed}: {witness} of {:#?}", history.operations);
     }
 }

@@ -2,8 +2,8 @@
 
 use expect_test::{Expect, expect};
 use squall::judge::{
-    Bank, Counter, Function, History, Limits, ListAppend, Model, PriorityQueue, Queue, Register,
-    SetModel, Stack, Value, Verdict, linearizable, total,
+    Bank, Counter, Function, History, Limits, ListAppend, Model, PriorityQueue, Queue, Register, SetModel, Stack,
+    Value, Verdict, linearizable, total,
 };
 
 use super::draw;
@@ -15,9 +15,7 @@ fn accepts(model: &impl Model, drawing: &str) {
 
 fn rejects(model: &impl Model, drawing: &str, expected: Expect) {
     let judgement = linearizable(model, &draw::history(drawing), &Limits::default());
-    let witness = judgement
-        .witness()
-        .unwrap_or_else(|| panic!("{judgement:#?}"));
+    let witness = judgement.witness().unwrap_or_else(|| panic!("{judgement:#?}"));
     expected.assert_eq(&witness.to_string());
 }
 
@@ -123,10 +121,7 @@ fn a_set_rejects_two_that_were_both_first() {
 
 #[test]
 fn a_queue_is_first_in_first_out() {
-    accepts(
-        &Queue,
-        "|--enqueue 1--| |--enqueue 2--| |--dequeue 1--| |--dequeue 2--| |--dequeue null--|",
-    );
+    accepts(&Queue, "|--enqueue 1--| |--enqueue 2--| |--dequeue 1--| |--dequeue 2--| |--dequeue null--|");
 }
 
 #[test]
@@ -148,10 +143,7 @@ fn a_queue_rejects_overtaking() {
 
 #[test]
 fn a_stack_is_last_in_first_out() {
-    accepts(
-        &Stack,
-        "|--push 1--| |--push 2--| |--pop 2--| |--pop 1--| |--pop null--|",
-    );
+    accepts(&Stack, "|--push 1--| |--push 2--| |--pop 2--| |--pop 1--| |--pop null--|");
 }
 
 #[test]
@@ -217,14 +209,8 @@ fn a_list_rejects_reads_that_disagree_on_the_order() {
 
 #[test]
 fn a_bank_accepts_reads_between_transfers() {
-    let bank = Bank {
-        initial: Some(vec![10, 10]),
-        no_overdraft: true,
-    };
-    accepts(
-        &bank,
-        "|--transfer 0 1 4--| |--read [6,14]--| |--transfer 1 0 14--| |--read [20,0]--|",
-    );
+    let bank = Bank { initial: Some(vec![10, 10]), no_overdraft: true };
+    accepts(&bank, "|--transfer 0 1 4--| |--read [6,14]--| |--transfer 1 0 14--| |--read [20,0]--|");
 }
 
 #[test]
@@ -235,18 +221,12 @@ fn a_bank_rejects_a_read_of_half_a_transfer() {
     let judgement = linearizable(&bank, &draw::history(drawing), &Limits::default());
     assert!(judgement.witness().is_some());
     let judgement = total(&draw::history(drawing), None);
-    assert_eq!(
-        judgement.witness().expect("a wrong total").summary,
-        "The balances add up to 16, but the total is 20."
-    );
+    assert_eq!(judgement.witness().expect("a wrong total").summary, "The balances add up to 16, but the total is 20.");
 }
 
 #[test]
 fn a_total_that_stays_holds() {
-    let judgement = total(
-        &draw::history("|--read [10,10]--| |--transfer 0 1 4--| |--read [6,14]--|"),
-        None,
-    );
+    let judgement = total(&draw::history("|--read [10,10]--| |--transfer 0 1 4--| |--read [6,14]--|"), None);
     assert!(judgement.holds());
     assert_eq!(judgement.compared, 1);
 }
@@ -254,49 +234,26 @@ fn a_total_that_stays_holds() {
 #[test]
 fn nothing_compared_is_not_green() {
     let reason = "nothing was compared: no operation's outcome says anything";
-    abstains(
-        &Register::default(),
-        "|--write 1--| |--write 2--|",
-        &Limits::default(),
-        reason,
-    );
+    abstains(&Register::default(), "|--write 1--| |--write 2--|", &Limits::default(), reason);
     abstains(&Register::default(), "", &Limits::default(), reason);
 }
 
 #[test]
 fn an_operation_the_model_does_not_have_is_not_green() {
     let reason = "operation 1: a register has no pop, only read, write, cas";
-    abstains(
-        &Register::default(),
-        "|--write 1--| |--pop 1--|",
-        &Limits::default(),
-        reason,
-    );
+    abstains(&Register::default(), "|--write 1--| |--pop 1--|", &Limits::default(), reason);
 }
 
 #[test]
 fn a_process_that_goes_on_after_an_operation_without_return_is_reported() {
     let reason = "operation 1: process 0 calls while its operation 0 never returned";
-    abstains(
-        &Register::default(),
-        "|--write 1--> |--read 1--|",
-        &Limits::default(),
-        reason,
-    );
+    abstains(&Register::default(), "|--write 1--> |--read 1--|", &Limits::default(), reason);
 }
 
 #[test]
 fn a_limit_of_states_gives_no_answer() {
-    let limits = Limits {
-        states_max: 1,
-        ..Limits::default()
-    };
+    let limits = Limits { states_max: 1, ..Limits::default() };
     let drawing = "|--write 1--| |--read 2--|
                    |--write 2--|";
-    abstains(
-        &Register::default(),
-        drawing,
-        &limits,
-        "the limit of 1 states was reached",
-    );
+    abstains(&Register::default(), drawing, &limits, "the limit of 1 states was reached");
 }
