@@ -1,4 +1,5 @@
 //! The one integration test binary, because every further one links the whole library again.
 
 mod aio;
+mod disk;
 mod judge;

@@ -1,0 +1,98 @@
+//! One file: what every reader sees, what is surely on the medium, and the changes between the two.
+//!
+//! ```text
+//! medium ──(pending changes, in order)──► cache
+//! ```
+//!
+//! This knows no faults and no directory; a file without a name is a file too.
+//!
+//! Invariant: without media faults and failed syncs, the medium with all pending changes is the cache.
+
+use std::sync::{Arc, Weak};
+
+use super::image::{Image, PAGE_BYTES};
+use crate::tape::Actor;
+
+/// A change to a file's bytes or size.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Write { offset: u64, bytes: Arc<[u8]> },
+    SetLen(u64),
+}
+
+impl Change {
+    pub(super) fn apply(&self, image: &mut Image) {
+        match self {
+            Self::Write { offset, bytes } => image.put(*offset, bytes),
+            Self::SetLen(len) => image.set_len(*len),
+        }
+    }
+}
+
+/// A change that has been applied to the cache and not yet to the medium.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    /// Its place among all changes of the disk.
+    pub(super) seq: u64,
+    /// The I/O that made it.
+    pub(super) actor: Actor,
+    pub(super) change: Change,
+}
+
+/// A file, by whatever name.
+#[derive(Clone, Debug)]
+pub(super) struct FileState {
+    /// The last name it had, for messages.
+    pub(super) path: Arc<str>,
+    pub(super) cache: Image,
+    pub(super) medium: Image,
+    pub(super) pending: Vec<Pending>,
+    /// Alive while somebody holds the file open.
+    pub(super) open: Weak<()>,
+}
+
+impl FileState {
+    pub(super) fn new(path: Arc<str>) -> Self {
+        Self { path, cache: Image::default(), medium: Image::default(), pending: Vec::new(), open: Weak::new() }
+    }
+
+    /// A token to hold as long as the file is open.
+    pub(super) fn opened(&mut self) -> Arc<()> {
+        self.open.upgrade().unwrap_or_else(|| {
+            let token = Arc::new(());
+            self.open = Arc::downgrade(&token);
+            token
+        })
+    }
+
+    /// Applies a write to the cache and notes it as pending.
+    pub(super) fn write(&mut self, seq: u64, actor: Actor, offset: u64, source: &[u8]) {
+        let whole_page = source.len() == PAGE_BYTES && offset.is_multiple_of(PAGE_BYTES as u64);
+        let bytes: Arc<[u8]> = Arc::from(source);
+        if whole_page {
+            self.cache.put(offset, &bytes);
+        } else {
+            self.cache.write(offset, source);
+        }
+        self.pending.push(Pending { seq, actor, change: Change::Write { offset, bytes } });
+    }
+
+    /// Sets the length in the cache and notes it as pending.
+    pub(super) fn set_len(&mut self, seq: u64, actor: Actor, len: u64) {
+        self.cache.set_len(len);
+        self.pending.push(Pending { seq, actor, change: Change::SetLen(len) });
+    }
+
+    /// Makes durable what was applied before `seq`.
+    pub(super) fn sync(&mut self, seq: u64) {
+        let covered = self.pending.partition_point(|pending| pending.seq < seq);
+        self.settle(covered);
+    }
+
+    /// Makes the `count` oldest pending changes durable.
+    pub(super) fn settle(&mut self, count: usize) {
+        for pending in self.pending.drain(..count) {
+            pending.change.apply(&mut self.medium);
+        }
+    }
+}

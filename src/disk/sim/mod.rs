@@ -1,0 +1,406 @@
+//! The simulated disk: every byte in memory, every delay and fault a draw from the run's tape.
+//!
+//! ```text
+//! engine ──submit──► in flight ──turn──► applied (cache) ──sync──► medium
+//!                       ▲                    │
+//!                  the scheduler           crash: a selection of what is not on the medium survives
+//!                  says whose turn
+//! ```
+//!
+//! The disk does not know the scheduler, the engine or the trace. It holds operations in flight until
+//! somebody gives them a turn, and answers facts. `docs/faults.md` is the fault model for users.
+//!
+//! Invariant: no lock is held while a completion is finished or dropped, because that runs an author's
+//! callback, which may submit again.
+
+mod config;
+mod crash;
+mod file;
+mod flight;
+mod handle;
+mod image;
+mod names;
+mod state;
+mod stats;
+mod timers;
+mod turn;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+pub use config::{DiskConfig, SECTOR_BYTES, SurvivorWeights};
+pub use crash::{CrashReport, FileFate, NameFate, Selection};
+pub use flight::IoId;
+pub use image::PAGE_BYTES;
+pub use stats::DiskStats;
+
+use crate::aio::{Completion, CompletionError, FileId, IoKind, Resource};
+use crate::disk::Io;
+use crate::history::CrashKind;
+use crate::tape::{Actor, Tape};
+use flight::{Answer, Op};
+use state::{Ghost, State, World};
+
+/// The simulated disk of one run. Clones are the same disk.
+#[derive(Clone)]
+pub struct SimDisk(Arc<Shared>);
+
+struct Shared {
+    submitted: AtomicBool,
+    state: Mutex<State>,
+    pump: Mutex<Option<Arc<dyn Pump>>>,
+}
+
+/// Who makes I/O go on while an engine waits inside a call; see [`SimDisk::set_pump`].
+pub trait Pump: Send + Sync {
+    /// Gives one turn to an I/O in flight or a timer.
+    ///
+    /// # Errors
+    /// When the disk is dead, and when nothing in flight could ever make progress.
+    fn pump(&self) -> Result<(), CompletionError>;
+}
+
+/// An operation that has just been submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// By which [`SimDisk::turn`] knows it.
+    pub id: IoId,
+    /// Its identity in schedules and draws.
+    pub actor: Actor,
+    /// What it will do.
+    pub kind: IoKind,
+    /// What it touches.
+    pub resource: Resource,
+    /// The tick before which it may not run.
+    pub ready_at: u64,
+}
+
+/// What came of an operation's turn.
+#[derive(Debug)]
+pub enum IoTurn {
+    /// It has taken effect; a later turn of the same operation reports it.
+    Applied,
+    /// It is over, and its completion is to be told.
+    Finished(Finish),
+}
+
+/// An operation that is over. Whoever was given it runs it, holding no lock.
+#[derive(Debug)]
+#[must_use = "the completion waits until it is run"]
+pub struct Finish {
+    /// Whom to tell.
+    pub completion: Completion,
+    /// What to tell.
+    pub outcome: Result<usize, CompletionError>,
+    /// The fault that struck, by the name of its draw.
+    pub fault: Option<&'static str>,
+}
+
+impl Finish {
+    /// Tells the completion; its callback runs now.
+    pub fn run(self) {
+        match self.outcome {
+            Ok(bytes) => self.completion.complete(bytes),
+            Err(error) => self.completion.error(error),
+        }
+    }
+}
+
+/// A disk at one moment, with what was in flight. Taking and restoring one copies no bytes of files.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    world: World,
+    ghosts: Vec<Ghost>,
+    issuers: flight::Issuers,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(config: DiskConfig, seed: u64) -> Self {
+        Self(Arc::new(Shared {
+            submitted: AtomicBool::new(false),
+            state: Mutex::new(State::new(config, seed)),
+            pump: Mutex::new(None),
+        }))
+    }
+
+    /// A handle for an engine. It is dead once the disk has been frozen; the next engine needs another.
+    #[must_use]
+    pub fn io(&self) -> Arc<dyn Io> {
+        let epoch = self.0.state.lock().epoch;
+        Arc::new(handle::SimIo { disk: self.clone(), epoch })
+    }
+
+    /// From now on I/O is submitted on behalf of operation `op` of `connection`. I/Os are counted per
+    /// operation, also when several operations submit in turn.
+    pub fn set_issuer(&self, connection: u16, op: u32) {
+        self.0.state.lock().issuers.set(connection, op);
+    }
+
+    /// Whether [`take_submitted`](Self::take_submitted) has something to give; one atomic load.
+    #[inline]
+    #[must_use]
+    pub fn has_submitted(&self) -> bool {
+        self.0.submitted.load(Ordering::Relaxed)
+    }
+
+    /// Appends what has been submitted since the last call, in order. Latencies are drawn here.
+    pub fn take_submitted(&self, tape: &mut Tape, into: &mut Vec<Submitted>) {
+        let mut state = self.0.state.lock();
+        self.0.submitted.store(false, Ordering::Relaxed);
+        state.take_submitted(tape, into);
+    }
+
+    /// The turn of an operation: it is applied, with the faults that are drawn now; or it reports what an
+    /// earlier turn applied.
+    ///
+    /// # Panics
+    /// When no such operation is in flight: a mistake of the caller.
+    pub fn turn(&self, id: IoId, tape: &mut Tape) -> IoTurn {
+        self.0.state.lock().turn(id, tape)
+    }
+
+    /// The operations in flight, those applied but not reported included.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0.state.lock().flights.len()
+    }
+
+    /// The writes in flight.
+    #[must_use]
+    pub fn writes_in_flight(&self) -> usize {
+        self.0.state.lock().flights.writes()
+    }
+
+    /// The syncs, renames, removals and changes of size in flight: where crashes show most.
+    #[must_use]
+    pub fn barriers_in_flight(&self) -> usize {
+        self.0.state.lock().flights.barriers()
+    }
+
+    /// Switches all faults on or off: off while setting up, settling and checking.
+    pub fn set_faults(&self, on: bool) {
+        self.0.state.lock().faults_on = on;
+    }
+
+    /// Stops everything. Later submissions through handles given out so far fail with `Aborted`, without
+    /// effect. What was in flight is returned, oldest first, timers last, for the caller to abort.
+    #[must_use]
+    pub fn freeze(&self) -> Vec<Completion> {
+        let mut state = self.0.state.lock();
+        self.0.submitted.store(false, Ordering::Relaxed);
+        state.freeze()
+    }
+
+    /// Chooses what survives of that which was not durable when the disk was frozen, and thaws it. The next
+    /// engine needs a new [`io`](Self::io). A disk that was not frozen is frozen first, and aborts all.
+    pub fn crash(&self, kind: CrashKind, tape: &mut Tape) -> CrashReport {
+        let frozen = self.0.state.lock().frozen;
+        if !frozen {
+            self.freeze().iter().for_each(Completion::abort);
+        }
+        crash::crash(&mut self.0.state.lock(), kind, tape)
+    }
+
+    /// The disk as it is now, with what is in flight.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut state = self.0.state.lock();
+        let ghosts = state.ghosts();
+        Snapshot { world: state.world.clone(), ghosts, issuers: state.issuers.clone() }
+    }
+
+    /// Brings the disk to where the snapshot, perhaps of another disk, was taken, except for the clock.
+    /// What is in flight here is aborted. What was in flight there is not: a [`crash`](Self::crash) that
+    /// follows at once may let it survive, anything else forgets it.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        self.freeze().iter().for_each(Completion::abort);
+        let mut state = self.0.state.lock();
+        state.world = snapshot.world.clone();
+        state.world.files.iter_mut().for_each(|file| file.open = std::sync::Weak::new());
+        state.ghosts.clone_from(&snapshot.ghosts);
+        state.issuers = snapshot.issuers.clone();
+        state.frozen = false;
+    }
+
+    /// Every file with its bytes as a reader would see them, sorted by path.
+    #[must_use]
+    pub fn content(&self) -> Vec<(String, Vec<u8>)> {
+        let state = self.0.state.lock();
+        let world = &state.world;
+        let bytes = |id: &FileId| world.files[id.0 as usize].cache.to_vec();
+        world.names.now.iter().map(|(path, id)| (path.to_string(), bytes(id))).collect()
+    }
+
+    /// The time, in ticks.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.0.state.lock().timers.now()
+    }
+
+    /// Lets time pass.
+    pub fn tick(&self, ticks: u64) {
+        self.0.state.lock().timers.tick(ticks);
+    }
+
+    /// The next tick at which a timer is due or a slow operation ready, if any.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.0.state.lock().timers.next_deadline()
+    }
+
+    /// The timers whose deadline has come, earliest first, for the caller to complete.
+    #[must_use]
+    pub fn take_due(&self) -> Vec<Completion> {
+        self.0.state.lock().timers.take_due()
+    }
+
+    /// Who is asked by [`Io::step`]. Without a pump the disk serves itself: the oldest operation goes first,
+    /// and nothing fails. That is enough to use an engine without a simulation.
+    pub fn set_pump(&self, pump: Option<Arc<dyn Pump>>) {
+        let _old = std::mem::replace(&mut *self.0.pump.lock(), pump);
+    }
+
+    /// What the disk has done so far.
+    #[must_use]
+    pub fn stats(&self) -> DiskStats {
+        self.0.state.lock().stats.clone()
+    }
+
+    /// The last name of a file.
+    #[must_use]
+    pub fn file_name(&self, file: FileId) -> Option<Arc<str>> {
+        self.0.state.lock().world.files.get(file.0 as usize).map(|file| Arc::clone(&file.path))
+    }
+
+    /// Runs `f` unless the handle's epoch is over.
+    fn live<T>(
+        &self,
+        epoch: u32,
+        f: impl FnOnce(&mut State) -> Result<T, CompletionError>,
+    ) -> Result<T, CompletionError> {
+        let mut state = self.0.state.lock();
+        if state.frozen || state.epoch != epoch {
+            return Err(CompletionError::Aborted);
+        }
+        f(&mut state)
+    }
+
+    fn submit(
+        &self,
+        epoch: u32,
+        completion: Completion,
+        op: impl FnOnce(&mut State) -> Result<Op, CompletionError>,
+    ) -> Completion {
+        let handle = completion.clone();
+        let refused = self.live(epoch, |state| {
+            let op = op(state)?;
+            state.ghosts.clear();
+            let actor = state.issuers.next();
+            state.flights.insert(actor, op, handle);
+            self.0.submitted.store(true, Ordering::Relaxed);
+            Ok(())
+        });
+        if let Err(error) = refused {
+            completion.error(error);
+        }
+        completion
+    }
+
+    fn random(&self) -> u64 {
+        let mut state = self.0.state.lock();
+        let (connection, op, n) = state.issuers.next_random();
+        state.calm.engine_bits(connection, op, n)
+    }
+
+    fn step(&self) -> Result<(), CompletionError> {
+        let pump = self.0.pump.lock().clone();
+        match pump {
+            Some(pump) => pump.pump(),
+            None => self.step_calmly(),
+        }
+    }
+
+    /// One turn without a scheduler: the oldest operation, else the next timer.
+    fn step_calmly(&self) -> Result<(), CompletionError> {
+        let mut state = self.0.state.lock();
+        if let Some(id) = state.flights.oldest() {
+            self.0.submitted.store(false, Ordering::Relaxed);
+            let faults_on = std::mem::replace(&mut state.faults_on, false);
+            let mut calm = std::mem::replace(&mut state.calm, Tape::recorded(0, Default::default()));
+            let turn = state.turn(id, &mut calm);
+            state.calm = calm;
+            state.faults_on = faults_on;
+            drop(state);
+            if let IoTurn::Finished(finish) = turn {
+                finish.run();
+            }
+            return Ok(());
+        }
+        let now = state.timers.now();
+        let deadline = state.timers.next_deadline().ok_or(CompletionError::Rejected("nothing is in flight"))?;
+        state.timers.tick(deadline - now);
+        let due = state.timers.take_due();
+        drop(state);
+        due.into_iter().for_each(|completion| completion.complete(0));
+        Ok(())
+    }
+}
+
+impl State {
+    fn take_submitted(&mut self, tape: &mut Tape, into: &mut Vec<Submitted>) {
+        let mut submitted = std::mem::take(&mut self.flights.submitted);
+        for id in submitted.drain(..) {
+            let slow = if self.faults_on { self.config.slow } else { crate::tape::Ratio::ZERO };
+            let Some(flight) = self.flights.get(id) else { continue };
+            if tape.chance(flight.actor, "slow", 0, slow) {
+                flight.ready_at = self.timers.now().saturating_add(self.config.slow_ticks);
+                self.timers.note(flight.ready_at);
+                *self.stats.faults.entry("slow").or_default() += 1;
+            }
+            into.push(Submitted {
+                id,
+                actor: flight.actor,
+                kind: flight.op.kind(),
+                resource: flight.op.resource(),
+                ready_at: flight.ready_at,
+            });
+        }
+        self.flights.submitted = submitted;
+    }
+
+    fn turn(&mut self, id: IoId, tape: &mut Tape) -> IoTurn {
+        let mut flight = self.flights.take(id).expect("only an I/O in flight is given a turn");
+        let answer = match flight.applied.take() {
+            Some(answer) => answer,
+            None => {
+                let answer = self.apply(flight.actor, &flight.op, tape);
+                if self.faults_on && tape.chance(flight.actor, "split", 0, self.config.split) {
+                    *self.stats.faults.entry("split").or_default() += 1;
+                    flight.applied = Some(answer);
+                    self.flights.put_back(id, flight);
+                    return IoTurn::Applied;
+                }
+                answer
+            }
+        };
+        self.flights.release(id, &flight.op);
+        let Answer { outcome, fault } = answer;
+        IoTurn::Finished(Finish { completion: flight.completion, outcome, fault })
+    }
+
+    fn apply(&mut self, actor: Actor, op: &Op, tape: &mut Tape) -> Answer {
+        turn::Turn { state: self, actor, tape, fault: None }.apply(op)
+    }
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state.lock();
+        write!(f, "SimDisk({} files, {} in flight)", state.world.names.now.len(), state.flights.len())
+    }
+}

@@ -1,0 +1,156 @@
+//! All that lies behind the lock: the files, the operations in flight, the clock.
+//!
+//! Nothing here finishes or drops a completion: that runs an author's callback, which may want the lock.
+
+use std::sync::Arc;
+
+use super::config::DiskConfig;
+use super::file::{Change, FileState};
+use super::flight::{Flight, Flights, Issuers, Op};
+use super::names::{NameChange, Names};
+use super::stats::DiskStats;
+use super::timers::Timers;
+use crate::aio::{Completion, FileId};
+use crate::tape::{Actor, Decisions, Tape};
+
+/// What a snapshot copies: cheap to clone, because pages are shared.
+#[derive(Clone, Debug, Default)]
+pub(super) struct World {
+    /// By [`FileId`].
+    pub(super) files: Vec<FileState>,
+    pub(super) names: Names,
+    /// The number of the next change.
+    pub(super) seq: u64,
+    /// Crashes so far.
+    pub(super) crashes: u32,
+    /// Pages that hold bytes in all caches.
+    pub(super) pages: u64,
+}
+
+impl World {
+    pub(super) fn file(&mut self, id: FileId) -> &mut FileState {
+        &mut self.files[id.0 as usize]
+    }
+
+    pub(super) fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Forgets the bytes of files that nobody can reach any more.
+    pub(super) fn collect(&mut self) {
+        let named = self.names.files();
+        for (at, file) in self.files.iter_mut().enumerate() {
+            let id = FileId(at as u32);
+            if file.cache.len() > 0 && file.open.strong_count() == 0 && !named.contains(&id) {
+                self.pages -= file.cache.pages();
+                *file = FileState::new(Arc::clone(&file.path));
+            }
+        }
+    }
+}
+
+/// A change that was in flight when everything stopped: it may still happen.
+#[derive(Clone, Debug)]
+pub(super) struct Ghost {
+    pub(super) actor: Actor,
+    pub(super) what: GhostChange,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum GhostChange {
+    File(FileId, Change),
+    Remove(Arc<str>),
+    Rename(Arc<str>, Arc<str>),
+}
+
+impl GhostChange {
+    /// The change of the directory it would be now.
+    pub(super) fn name_change(&self, names: &Names) -> Option<NameChange> {
+        match self {
+            Self::File(..) => None,
+            Self::Remove(path) => names.now.contains_key(path).then(|| NameChange::Remove(Arc::clone(path))),
+            Self::Rename(from, to) => {
+                let file = *names.now.get(from).filter(|_| from != to)?;
+                Some(NameChange::Rename { from: Arc::clone(from), to: Arc::clone(to), file })
+            }
+        }
+    }
+}
+
+pub(super) struct State {
+    pub(super) config: DiskConfig,
+    /// Raised whenever everything stops; handles of an earlier epoch are dead.
+    pub(super) epoch: u32,
+    pub(super) frozen: bool,
+    pub(super) faults_on: bool,
+    pub(super) timers: Timers,
+    pub(super) issuers: Issuers,
+    pub(super) world: World,
+    pub(super) flights: Flights,
+    pub(super) ghosts: Vec<Ghost>,
+    pub(super) stats: DiskStats,
+    /// A tape on which everything is calm, of this run's seed.
+    pub(super) calm: Tape,
+    /// Room to gather the parts of a vectored write.
+    pub(super) scratch: Vec<u8>,
+}
+
+impl State {
+    pub(super) fn new(config: DiskConfig, seed: u64) -> Self {
+        Self {
+            config,
+            epoch: 0,
+            frozen: false,
+            faults_on: true,
+            timers: Timers::default(),
+            issuers: Issuers::default(),
+            world: World::default(),
+            flights: Flights::default(),
+            ghosts: Vec::new(),
+            stats: DiskStats::default(),
+            calm: Tape::recorded(seed, Decisions::default()),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Stops everything: what is in flight becomes ghosts, and its completions are the caller's to abort.
+    pub(super) fn freeze(&mut self) -> Vec<Completion> {
+        self.epoch += 1;
+        self.frozen = true;
+        let flights = self.flights.drain();
+        self.ghosts.clear();
+        for flight in &flights {
+            let ghost = ghost(flight, &mut self.scratch);
+            self.ghosts.extend(ghost);
+        }
+        let completions = flights.into_iter().map(|flight| flight.completion);
+        completions.chain(self.timers.drain()).collect()
+    }
+
+    /// The ghosts of what is in flight now, for a snapshot.
+    pub(super) fn ghosts(&mut self) -> Vec<Ghost> {
+        let mut flights: Vec<&Flight> = self.flights.iter().collect();
+        flights.sort_by_key(|flight| flight.serial);
+        let fresh: Vec<Ghost> = flights.into_iter().filter_map(|flight| ghost(flight, &mut self.scratch)).collect();
+        self.ghosts.iter().cloned().chain(fresh).collect()
+    }
+}
+
+/// What is left of an operation that has not been applied.
+fn ghost(flight: &Flight, scratch: &mut Vec<u8>) -> Option<Ghost> {
+    if flight.applied.is_some() {
+        return None;
+    }
+    let what = match &flight.op {
+        Op::Write { file, offset, data } => {
+            let bytes = data.with(scratch, |bytes| Arc::from(bytes));
+            GhostChange::File(*file, Change::Write { offset: *offset, bytes })
+        }
+        Op::Truncate { file, len } => GhostChange::File(*file, Change::SetLen(*len)),
+        Op::Remove { path } => GhostChange::Remove(Arc::clone(path)),
+        Op::Rename { from, to } => GhostChange::Rename(Arc::clone(from), Arc::clone(to)),
+        Op::Read { .. } | Op::Sync { .. } | Op::SyncDirectory { .. } => return None,
+    };
+    Some(Ghost { actor: flight.actor, what })
+}
