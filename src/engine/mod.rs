@@ -4,6 +4,7 @@
 //! [`Connection`]s, each driven one call at a time. The simulation is generic over the engine; nothing here
 //! knows how turns are given or what is right.
 
+pub mod door;
 pub mod kv;
 mod options;
 
