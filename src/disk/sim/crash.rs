@@ -166,8 +166,8 @@ pub(super) fn crash(state: &mut State, kind: CrashKind, tape: &mut Tape) -> Cras
     };
     state.ghosts.clear();
     state.world.crashes += 1;
-    state.world.collect();
     state.world.pages = state.world.files.iter().map(|file| file.cache.pages()).sum();
+    state.world.collect();
     report
 }
 

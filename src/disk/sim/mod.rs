@@ -27,9 +27,9 @@ mod turn;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 pub use config::{DiskConfig, SECTOR_BYTES, SurvivorWeights};
 pub use crash::{CrashReport, FileFate, NameFate, Selection};
@@ -50,6 +50,10 @@ pub struct SimDisk(Arc<Shared>);
 
 struct Shared {
     submitted: AtomicBool,
+    /// What the scheduler says at every turn waits here until somebody needs the state: a turn of a
+    /// connection that submits nothing takes no lock.
+    issuer: AtomicU64,
+    ticks: AtomicU64,
     state: Mutex<State>,
     pump: Mutex<Option<Arc<dyn Pump>>>,
 }
@@ -123,6 +127,8 @@ impl SimDisk {
     pub fn new(config: DiskConfig, seed: u64) -> Self {
         Self(Arc::new(Shared {
             submitted: AtomicBool::new(false),
+            issuer: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
             state: Mutex::new(State::new(config, seed)),
             pump: Mutex::new(None),
         }))
@@ -131,14 +137,15 @@ impl SimDisk {
     /// A handle for an engine. It is dead once the disk has been frozen; the next engine needs another.
     #[must_use]
     pub fn io(&self) -> Arc<dyn Io> {
-        let epoch = self.0.state.lock().epoch;
+        let epoch = self.lock().epoch;
         Arc::new(handle::SimIo { disk: self.clone(), epoch })
     }
 
     /// From now on I/O is submitted on behalf of operation `op` of `connection`. I/Os are counted per
     /// operation, also when several operations submit in turn.
+    #[inline]
     pub fn set_issuer(&self, connection: u16, op: u32) {
-        self.0.state.lock().issuers.set(connection, op);
+        self.0.issuer.store((u64::from(connection) << 32) | u64::from(op), Ordering::Relaxed);
     }
 
     /// Whether [`take_submitted`](Self::take_submitted) has something to give; one atomic load.
@@ -150,7 +157,7 @@ impl SimDisk {
 
     /// Appends what has been submitted since the last call, in order. Latencies are drawn here.
     pub fn take_submitted(&self, tape: &mut Tape, into: &mut Vec<Submitted>) {
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         self.0.submitted.store(false, Ordering::Relaxed);
         state.take_submitted(tape, into);
     }
@@ -161,37 +168,37 @@ impl SimDisk {
     /// # Panics
     /// When no such operation is in flight: a mistake of the caller.
     pub fn turn(&self, id: IoId, tape: &mut Tape) -> IoTurn {
-        self.0.state.lock().turn(id, tape)
+        self.lock().turn(id, tape)
     }
 
     /// The operations in flight, those applied but not reported included.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.0.state.lock().flights.len()
+        self.lock().flights.len()
     }
 
     /// The writes in flight.
     #[must_use]
     pub fn writes_in_flight(&self) -> usize {
-        self.0.state.lock().flights.writes()
+        self.lock().flights.writes()
     }
 
     /// The syncs, renames, removals and changes of size in flight: where crashes show most.
     #[must_use]
     pub fn barriers_in_flight(&self) -> usize {
-        self.0.state.lock().flights.barriers()
+        self.lock().flights.barriers()
     }
 
     /// Switches all faults on or off: off while setting up, settling and checking.
     pub fn set_faults(&self, on: bool) {
-        self.0.state.lock().faults_on = on;
+        self.lock().faults_on = on;
     }
 
     /// Stops everything. Later submissions through handles given out so far fail with `Aborted`, without
     /// effect. What was in flight is returned, oldest first, timers last, for the caller to abort.
     #[must_use]
     pub fn freeze(&self) -> Vec<Completion> {
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         self.0.submitted.store(false, Ordering::Relaxed);
         state.freeze()
     }
@@ -199,17 +206,17 @@ impl SimDisk {
     /// Chooses what survives of that which was not durable when the disk was frozen, and thaws it. The next
     /// engine needs a new [`io`](Self::io). A disk that was not frozen is frozen first, and aborts all.
     pub fn crash(&self, kind: CrashKind, tape: &mut Tape) -> CrashReport {
-        let frozen = self.0.state.lock().frozen;
+        let frozen = self.lock().frozen;
         if !frozen {
             self.freeze().iter().for_each(Completion::abort);
         }
-        crash::crash(&mut self.0.state.lock(), kind, tape)
+        crash::crash(&mut self.lock(), kind, tape)
     }
 
     /// The disk as it is now, with what is in flight.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         let ghosts = state.ghosts();
         Snapshot { world: state.world.clone(), ghosts, issuers: state.issuers.clone() }
     }
@@ -219,7 +226,7 @@ impl SimDisk {
     /// follows at once may let it survive, anything else forgets it.
     pub fn restore(&self, snapshot: &Snapshot) {
         self.freeze().iter().for_each(Completion::abort);
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         state.world = snapshot.world.clone();
         state.world.files.iter_mut().for_each(|file| file.open = std::sync::Weak::new());
         state.ghosts.clone_from(&snapshot.ghosts);
@@ -230,7 +237,7 @@ impl SimDisk {
     /// Every file with its bytes as a reader would see them, sorted by path.
     #[must_use]
     pub fn content(&self) -> Vec<(String, Vec<u8>)> {
-        let state = self.0.state.lock();
+        let state = self.lock();
         let world = &state.world;
         let bytes = |id: &FileId| world.files[id.0 as usize].cache.to_vec();
         world.names.now.iter().map(|(path, id)| (path.to_string(), bytes(id))).collect()
@@ -239,24 +246,37 @@ impl SimDisk {
     /// The time, in ticks.
     #[must_use]
     pub fn now(&self) -> u64 {
-        self.0.state.lock().timers.now()
+        self.lock().timers.now()
     }
 
     /// Lets time pass.
+    #[inline]
     pub fn tick(&self, ticks: u64) {
-        self.0.state.lock().timers.tick(ticks);
+        // One thread at a time gives turns, so a load and a store will do.
+        let pending = self.0.ticks.load(Ordering::Relaxed).saturating_add(ticks);
+        self.0.ticks.store(pending, Ordering::Relaxed);
+    }
+
+    /// The state, with what the scheduler has said in the meantime.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.0.state.lock();
+        let ticks = self.0.ticks.swap(0, Ordering::Relaxed);
+        state.timers.tick(ticks);
+        let issuer = self.0.issuer.load(Ordering::Relaxed);
+        state.issuers.set((issuer >> 32) as u16, issuer as u32);
+        state
     }
 
     /// The next tick at which a timer is due or a slow operation ready, if any.
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        self.0.state.lock().timers.next_deadline()
+        self.lock().timers.next_deadline()
     }
 
     /// The timers whose deadline has come, earliest first, for the caller to complete.
     #[must_use]
     pub fn take_due(&self) -> Vec<Completion> {
-        self.0.state.lock().timers.take_due()
+        self.lock().timers.take_due()
     }
 
     /// Who is asked by [`Io::step`]. Without a pump the disk serves itself: the oldest operation goes first,
@@ -268,13 +288,13 @@ impl SimDisk {
     /// What the disk has done so far.
     #[must_use]
     pub fn stats(&self) -> DiskStats {
-        self.0.state.lock().stats.clone()
+        self.lock().stats.clone()
     }
 
     /// The last name of a file.
     #[must_use]
     pub fn file_name(&self, file: FileId) -> Option<Arc<str>> {
-        self.0.state.lock().world.files.get(file.0 as usize).map(|file| Arc::clone(&file.path))
+        self.lock().world.files.get(file.0 as usize).map(|file| Arc::clone(&file.path))
     }
 
     /// Runs `f` unless the handle's epoch is over.
@@ -283,7 +303,7 @@ impl SimDisk {
         epoch: u32,
         f: impl FnOnce(&mut State) -> Result<T, CompletionError>,
     ) -> Result<T, CompletionError> {
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         if state.frozen || state.epoch != epoch {
             return Err(CompletionError::Aborted);
         }
@@ -312,7 +332,7 @@ impl SimDisk {
     }
 
     fn random(&self) -> u64 {
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         let (connection, op, n) = state.issuers.next_random();
         state.calm.engine_bits(connection, op, n)
     }
@@ -327,7 +347,7 @@ impl SimDisk {
 
     /// One turn without a scheduler: the oldest operation, else the next timer.
     fn step_calmly(&self) -> Result<(), CompletionError> {
-        let mut state = self.0.state.lock();
+        let mut state = self.lock();
         if let Some(id) = state.flights.oldest() {
             self.0.submitted.store(false, Ordering::Relaxed);
             let faults_on = std::mem::replace(&mut state.faults_on, false);
@@ -400,7 +420,7 @@ impl State {
 
 impl fmt::Debug for SimDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.state.lock();
+        let state = self.lock();
         write!(f, "SimDisk({} files, {} in flight)", state.world.names.now.len(), state.flights.len())
     }
 }
