@@ -2,4 +2,5 @@
 
 mod aio;
 mod disk;
+mod floors;
 mod judge;
