@@ -7,5 +7,7 @@ pub mod history;
 pub mod judge;
 pub mod property;
 pub mod sched;
+pub mod sim;
 pub mod tape;
+pub mod trace;
 pub mod workload;

@@ -1,1 +1,3 @@
+//! The `squall` program.
+
 fn main() {}

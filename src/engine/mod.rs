@@ -215,6 +215,12 @@ pub trait Engine<F: Family>: Sized + 'static {
     fn check(&mut self) -> Result<IOResult<Vec<String>>, EngineError> {
         Ok(IOResult::Done(Vec::new()))
     }
+
+    /// Ends it in a crash: the disk is dead already, nothing has an effect any more. The default drops it;
+    /// an engine that cannot be dropped in the middle of its work forgets itself here and documents its leak.
+    fn crash(self) {
+        drop(self);
+    }
 }
 
 /// One virtual connection, driven a call at a time.
@@ -232,4 +238,12 @@ pub trait Connection<F: Family>: 'static {
     /// does. The connection must then accept another, with no transaction open. The default does nothing;
     /// the operation's state machine is dropped by the next `start`.
     fn abandon(&mut self) {}
+
+    /// Ends it in a crash, before its engine; see [`Engine::crash`].
+    fn crash(self)
+    where
+        Self: Sized,
+    {
+        drop(self);
+    }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::tape::RunHash;
+
 /// Who wrote a value: the connection, its transaction's ordinal, and the operation within it. No two
 /// writes of a run share one, so a wrong answer says where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +77,39 @@ pub enum Datum {
     List(Vec<Datum>),
     /// Keys with their values, in the order in which they came.
     Rows(Vec<(Arc<str>, Datum)>),
+}
+
+impl Datum {
+    /// Folds the value into a run's hash.
+    pub fn fold(&self, hash: &mut RunHash) {
+        match self {
+            Self::Null => hash.fold(1),
+            Self::Bool(value) => hash.fold(2 + u64::from(*value)),
+            Self::Int(value) => {
+                hash.fold(4);
+                hash.fold(value.cast_unsigned());
+            }
+            Self::Value(ValueId { connection, transaction, op }) => {
+                hash.fold(5 | u64::from(*connection) << 16 | u64::from(*op) << 32);
+                hash.fold(u64::from(*transaction));
+            }
+            Self::Text(text) => {
+                hash.fold(6);
+                hash.fold_bytes(text.as_bytes());
+            }
+            Self::List(items) => {
+                hash.fold(7 | (items.len() as u64) << 8);
+                items.iter().for_each(|item| item.fold(hash));
+            }
+            Self::Rows(rows) => {
+                hash.fold(8 | (rows.len() as u64) << 8);
+                for (key, value) in rows {
+                    hash.fold_bytes(key.as_bytes());
+                    value.fold(hash);
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Display for Datum {

@@ -169,17 +169,29 @@ impl History {
         Self { events: Vec::new(), ops: 0 }
     }
 
-    /// Notes that an operation begins and gives it its number.
-    pub fn invoke(&mut self, turn: u64, process: u32, transaction: Option<u32>, call: Call) -> OpId {
-        let op = OpId(self.ops);
-        self.ops += 1;
-        self.push(turn, process, Fact::Invoke { op, transaction, call });
-        op
+    /// The number that the next operation to be invoked gets.
+    #[must_use]
+    pub const fn next_op(&self) -> OpId {
+        OpId(self.ops)
     }
 
-    /// Notes anything else.
+    /// Notes a fact.
+    ///
+    /// # Panics
+    /// When an invocation does not carry the number from [`next_op`](Self::next_op).
     pub fn push(&mut self, turn: u64, process: u32, fact: Fact) {
+        if let Fact::Invoke { op, .. } = &fact {
+            assert_eq!(*op, self.next_op(), "operations are numbered in the order of invocation");
+            self.ops += 1;
+        }
         self.events.push(Event { turn, process, fact });
+    }
+
+    /// Notes that an operation begins and gives it its number.
+    pub fn invoke(&mut self, turn: u64, process: u32, transaction: Option<u32>, call: Call) -> OpId {
+        let op = self.next_op();
+        self.push(turn, process, Fact::Invoke { op, transaction, call });
+        op
     }
 
     /// The number of operations invoked so far.

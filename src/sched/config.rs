@@ -6,7 +6,7 @@ use super::{Policy, Random, RoundRobin};
 use crate::tape::Ratio;
 
 /// A policy with its parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum PolicyConfig {
     /// The next connection in a fixed order, with all I/O completed in order first: the baseline.
@@ -37,9 +37,9 @@ impl PolicyConfig {
     /// The policy itself.
     #[must_use]
     pub fn build(&self) -> Box<dyn Policy> {
-        match self {
+        match *self {
             Self::RoundRobin => Box::new(RoundRobin::new()),
-            Self::Random { sticky } => Box::new(Random::new(*sticky)),
+            Self::Random { sticky } => Box::new(Random::new(sticky)),
         }
     }
 }

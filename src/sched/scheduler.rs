@@ -83,10 +83,12 @@ impl Scheduler {
         Some(pick)
     }
 
-    /// Tells the policy that the operation of the connection in `slot` is over.
+    /// Tells the policy that the actor has had its turn.
     #[inline]
-    pub fn operation_ended(&mut self, slot: Slot, kind: &'static str, actors: &Actors) {
-        self.policy.operation_ended(slot, kind, actors);
+    pub fn ran(&mut self, slot: Slot, actors: &Actors, tape: &mut Tape) {
+        if let Chooser::Policy(draws) = tape.chooser() {
+            self.policy.ran(slot, actors, draws);
+        }
     }
 
     /// The first stored decision that did not fit, if any.
@@ -110,7 +112,6 @@ impl Scheduler {
             && let Some((slot, since)) = actors.longest_waiting()
             && turn.saturating_sub(since) > self.fairness_turns
         {
-            self.policy.overruled(slot, actors, draws);
             return Some(Pick::Actor(slot));
         }
         Some(Pick::Actor(self.policy.pick(actors, draws)))
@@ -149,8 +150,8 @@ mod tests {
     }
 
     /// Each of the actors has so many turns; answers who ran, in order.
-    fn drive(actors: &mut Actors, mut left: Vec<u32>, tape: &mut Tape, policy: &PolicyConfig) -> Vec<Slot> {
-        let mut scheduler = Scheduler::new(policy, u64::MAX, tape);
+    fn drive(actors: &mut Actors, mut left: Vec<u32>, tape: &mut Tape, policy: PolicyConfig) -> Vec<Slot> {
+        let mut scheduler = Scheduler::new(&policy, u64::MAX, tape);
         let mut ran = vec![];
         while let Some(Pick::Actor(slot)) = scheduler.next(ran.len() as u64, actors, Special::default(), tape) {
             actors.set_current(slot, ran.len() as u64);
@@ -159,6 +160,7 @@ mod tests {
             if left[slot] == 0 {
                 actors.disable(slot);
             }
+            scheduler.ran(slot, actors, tape);
         }
         ran
     }
@@ -167,10 +169,10 @@ mod tests {
     fn what_a_seed_chose_is_chosen_again_from_the_record() {
         let random = PolicyConfig::default();
         let mut tape = Tape::seeded(4).recording();
-        let first = drive(&mut table(3), vec![5, 5, 5], &mut tape, &random);
+        let first = drive(&mut table(3), vec![5, 5, 5], &mut tape, random);
         let decisions = tape.take_recording().unwrap();
         assert!(decisions.schedule.len() > 3);
-        let again = drive(&mut table(3), vec![5, 5, 5], &mut Tape::recorded(4, decisions), &random);
+        let again = drive(&mut table(3), vec![5, 5, 5], &mut Tape::recorded(4, decisions), random);
         assert_eq!(first, again);
     }
 
@@ -199,7 +201,7 @@ mod tests {
         let mut runs = 0;
         loop {
             let mut tape = Tape::exhaustive(0, odometer);
-            assert!(seen.insert(drive(&mut table(2), vec![3, 3], &mut tape, &PolicyConfig::default())));
+            assert!(seen.insert(drive(&mut table(2), vec![3, 3], &mut tape, PolicyConfig::default())));
             runs += 1;
             odometer = tape.into_odometer().unwrap();
             if !odometer.advance() {

@@ -226,6 +226,13 @@ impl Ratio {
     }
 }
 
+impl Default for Ratio {
+    /// Never.
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.numerator, self.denominator)

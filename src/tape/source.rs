@@ -68,6 +68,18 @@ impl Tape {
         self.seed
     }
 
+    /// Whether the run is worth a timeline: it is recorded, or replays a record.
+    #[must_use]
+    pub const fn keeps_timeline(&self) -> bool {
+        self.recording.is_some() || matches!(self.source, Source::Recorded { .. })
+    }
+
+    /// Whether choices come from a seed; distances to rare events are drawn ahead only then.
+    #[must_use]
+    pub const fn is_seeded(&self) -> bool {
+        matches!(self.source, Source::Seeded { .. })
+    }
+
     /// What was recorded, if this tape records.
     pub fn take_recording(&mut self) -> Option<Decisions> {
         self.recording.take()

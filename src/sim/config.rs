@@ -1,0 +1,91 @@
+//! What a run needs to know, all of it already drawn.
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::sim::DiskConfig;
+use crate::engine::{Family, Options};
+use crate::sched::PolicyConfig;
+use crate::tape::Ratio;
+use crate::workload::Plan;
+
+/// A run, but for its tape.
+#[derive(Clone, Debug)]
+pub struct RunConfig<F: Family> {
+    /// The seed, for the engine's own random numbers.
+    pub seed: u64,
+    /// The engine's options and bug switches.
+    pub options: Options,
+    /// What is asked.
+    pub plan: Plan<F>,
+    /// Everything else.
+    pub world: WorldConfig,
+}
+
+/// How the world around the engine behaves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct WorldConfig {
+    /// Who runs next.
+    pub policy: PolicyConfig,
+    /// The disk and its faults.
+    pub disk: DiskConfig,
+    /// When everything stops.
+    pub crash: CrashConfig,
+    /// How likely a client gives up an operation at each of its yields.
+    pub abandon: Ratio,
+    /// When to give up.
+    pub limits: Limits,
+}
+
+impl WorldConfig {
+    /// Whether the media may fail: an engine may then refuse, but must not answer wrongly.
+    #[must_use]
+    pub fn has_media_faults(&self) -> bool {
+        false
+    }
+}
+
+/// When and how everything stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct CrashConfig {
+    /// How likely a crash is at a turn; ten times as likely while a write is in flight and right after a
+    /// sync, truncate or rename.
+    pub rate: Ratio,
+    /// At most so many crashes in a run, those during recovery included.
+    pub crashes_max: u32,
+    /// The weight of a process kill.
+    pub kill: u32,
+    /// The weight of an operating system crash.
+    pub os: u32,
+    /// The weight of a power loss.
+    pub power: u32,
+    /// How likely recovery is struck by another crash.
+    pub in_recovery: Ratio,
+}
+
+impl Default for CrashConfig {
+    fn default() -> Self {
+        Self { rate: Ratio::ZERO, crashes_max: 3, kill: 2, os: 3, power: 3, in_recovery: Ratio::new(3, 10) }
+    }
+}
+
+/// Bounds that end a run. Each that is reached is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Turns in all.
+    pub turns_max: u64,
+    /// Turns without any operation finishing, beyond which it is a livelock.
+    pub livelock_turns: u64,
+    /// Turns that one operation may take while others finish, beyond which it is starvation.
+    pub starvation_turns: u64,
+    /// Turns that an enabled actor may be passed over.
+    pub fairness_turns: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { turns_max: 1_000_000, livelock_turns: 20_000, starvation_turns: 100_000, fairness_turns: 10_000 }
+    }
+}

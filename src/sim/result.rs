@@ -1,0 +1,60 @@
+//! What a run came to.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::history::History;
+use crate::property::{Finding, Judgement};
+use crate::sched::Misfit;
+use crate::tape::{Decisions, Fingerprint, Timeline};
+
+/// How operations ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OpCounts {
+    /// Answered.
+    pub ok: u64,
+    /// Refused, surely without effect.
+    pub refused: u64,
+    /// Answered, but in doubt.
+    pub unknown: u64,
+    /// Cut off by a crash or the end.
+    pub pending: u64,
+}
+
+impl OpCounts {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.ok + self.refused + self.unknown + self.pending
+    }
+}
+
+/// What a run came to. Facts only; nothing has been printed.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    /// The running hash at the end: same engine, configuration and tape, same hash.
+    pub hash: Fingerprint,
+    /// Turns taken.
+    pub turns: u64,
+    /// How operations ended.
+    pub ops: OpCounts,
+    /// Crashes, those during recovery and the restart at the end included.
+    pub crashes: u32,
+    /// Faults that struck, by kind.
+    pub faults: BTreeMap<String, u64>,
+    /// What each property says.
+    pub judged: Vec<(String, Judgement)>,
+    /// Everything that is wrong; the first is the one that counts.
+    pub findings: Vec<Finding>,
+    /// Bounds that were reached.
+    pub limits_reached: Vec<String>,
+    /// All that was asked and answered.
+    pub history: History,
+    /// What was decided, when the tape records.
+    pub decisions: Option<Decisions>,
+    /// The hash turn by turn, when the tape records or is recorded.
+    pub timeline: Option<Timeline>,
+    /// The first stored decision that did not fit.
+    pub misfit: Option<Misfit>,
+}

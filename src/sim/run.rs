@@ -1,0 +1,883 @@
+//! One run, from an empty disk to the verdicts.
+//!
+//! ```text
+//! open → set up → connect → turns … crash → recover → verify → connect → turns … → verify → restart → verify → judge
+//!        (calm)             (faults)          (faults)  (calm)                      (calm)
+//! ```
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+use super::client::{Client, Running};
+use super::config::RunConfig;
+use super::core::{After, Core, Hazard, PUMP_CRASHED, PumpState, SimPump, Task, Turn, advance};
+use super::ready::ReadySet;
+use super::result::{OpCounts, RunResult};
+use crate::aio::{Completion, IOCompletions, IOResult, Resource};
+use crate::disk::sim::{Finish, SimDisk};
+use crate::engine::{Connection, Engine, EngineError, Env, Family, Reply, Role};
+use crate::history::{Class, CrashKind, Datum, Event, Fact, History, OpId, Outcome};
+use crate::property::{Finding, Property, RunRecord, Verdict};
+use crate::sched::{Scheduler, Slot};
+use crate::tape::{Actor, ENGINE, Ratio, RunHash, Stream, Tape};
+use crate::trace::{self, Effect, Observer};
+use crate::workload::{Transaction, Workload};
+
+/// How often an engine may fail to open while faults strike, before they are switched off.
+const OPEN_ATTEMPTS: u32 = 3;
+/// How often operations are checked for having taken too long, in turns.
+const STARVATION_PERIOD: u64 = 1024;
+/// How many turns of recovery a second crash may strike in.
+const RECOVERY_TURNS: u32 = 64;
+
+/// Makes one run.
+pub fn run<F: Family, E: Engine<F>>(
+    config: &RunConfig<F>,
+    workload: &dyn Workload<F>,
+    facts: &[(&'static str, Datum)],
+    properties: &mut [Box<dyn Property>],
+    tape: Tape,
+) -> RunResult {
+    run_observed::<F, E>(config, workload, facts, properties, tape, None)
+}
+
+/// Makes one run and shows each turn to `observer`.
+pub fn run_observed<'a, F: Family, E: Engine<F>>(
+    config: &'a RunConfig<F>,
+    workload: &'a dyn Workload<F>,
+    facts: &[(&'static str, Datum)],
+    properties: &'a mut [Box<dyn Property>],
+    tape: Tape,
+    observer: Option<&'a mut dyn Observer>,
+) -> RunResult {
+    let mut run = Run::<F, E>::new(config, workload, properties, tape, observer);
+    // How it ended is in the findings and the limits; there is nothing more to say about it.
+    let _ = run.live();
+    run.conclude(facts)
+}
+
+/// Makes one run and gives the tape back, for an odometer to be advanced.
+pub fn run_keeping_tape<F: Family, E: Engine<F>>(
+    config: &RunConfig<F>,
+    workload: &dyn Workload<F>,
+    facts: &[(&'static str, Datum)],
+    properties: &mut [Box<dyn Property>],
+    tape: Tape,
+) -> (RunResult, Tape) {
+    let mut run = Run::<F, E>::new(config, workload, properties, tape, None);
+    let _ = run.live();
+    let core = Arc::clone(&run.core);
+    let result = run.conclude(facts);
+    let tape = std::mem::replace(&mut core.lock().tape, Tape::seeded(0));
+    (result, tape)
+}
+
+/// Why turns stop being given.
+enum Stop {
+    /// Everything has to be opened anew.
+    Crash,
+    /// The run is over: a finding or a limit.
+    Ended,
+}
+
+/// What a stretch of turns is for.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// The engine's own job is done.
+    Job,
+    /// This client has asked everything.
+    Client(usize),
+    /// All but the script client have.
+    AllClients,
+}
+
+#[derive(Clone, Copy)]
+enum Job {
+    Open,
+    Check,
+}
+
+struct Run<'a, F: Family, E: Engine<F>> {
+    config: &'a RunConfig<F>,
+    workload: &'a dyn Workload<F>,
+    properties: &'a mut [Box<dyn Property>],
+    observer: Option<&'a mut dyn Observer>,
+    core: Arc<Mutex<Core>>,
+    pump: Arc<PumpState>,
+    disk: SimDisk,
+    engine: Option<E>,
+    /// The connections' clients, and last the one that sets up and reads everything back.
+    clients: Vec<Client<'a, F, E::Connection>>,
+    job: Option<Job>,
+    job_waiting: Option<Completion>,
+    job_waker: Waker,
+    job_result: Result<Vec<String>, EngineError>,
+    after: After,
+    outcome: RunHash,
+    outcome_due: bool,
+    turn: u64,
+    progress_turn: u64,
+    faults_on: bool,
+    crash_draws: Stream,
+    next_process: u32,
+    next_transaction: u32,
+    crashes: u32,
+    history: History,
+    ops: OpCounts,
+    findings: Vec<Finding>,
+    limits_reached: Vec<String>,
+}
+
+impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
+    fn new(
+        config: &'a RunConfig<F>,
+        workload: &'a dyn Workload<F>,
+        properties: &'a mut [Box<dyn Property>],
+        mut tape: Tape,
+        observer: Option<&'a mut dyn Observer>,
+    ) -> Self {
+        let connections = config.plan.connections.len();
+        let (script, tasks) = (connections, connections + 2);
+        let ready = ReadySet::new(tasks);
+        let disk = SimDisk::new(config.world.disk.clone(), config.seed);
+        let scheduler = Scheduler::new(&config.world.policy, config.world.limits.fairness_turns, &mut tape);
+        let client = |index: usize, id, script| Client::new(id, ready.waker(index), script);
+        let mut clients: Vec<_> = (config.plan.connections.iter().enumerate())
+            .map(|(index, script)| client(index, index as u16, script))
+            .collect();
+        clients.push(client(script, ENGINE, &config.plan.setup));
+        let job_waker = ready.waker(script + 1);
+        let pump = Arc::new(PumpState::default());
+        let core = Core::new(tape, scheduler, disk.clone(), ready, tasks, Arc::clone(&pump));
+        let core = Arc::new(Mutex::new(core));
+        disk.set_pump(Some(Arc::new(SimPump { core: Arc::clone(&core), disk: disk.clone() })));
+        Self {
+            config,
+            workload,
+            properties,
+            observer,
+            core,
+            pump,
+            disk,
+            engine: None,
+            clients,
+            job: None,
+            job_waiting: None,
+            job_waker,
+            job_result: Ok(Vec::new()),
+            after: After::Keep,
+            outcome: RunHash::new(),
+            outcome_due: false,
+            turn: 0,
+            progress_turn: 0,
+            faults_on: false,
+            crash_draws: Stream::new(config.seed, "crash", 0),
+            next_process: 0,
+            next_transaction: 0,
+            crashes: 0,
+            history: History::new(),
+            ops: OpCounts::default(),
+            findings: Vec::new(),
+            limits_reached: Vec::new(),
+        }
+    }
+
+    /// The whole life of a run; an error means that it ended early.
+    fn live(&mut self) -> Result<(), Stop> {
+        self.set_faults(false);
+        self.open()?;
+        let config = self.config;
+        self.play_script(&config.plan.setup)?;
+        self.connect_clients()?;
+        self.set_faults(true);
+        self.arm(self.config.world.crash.rate);
+        while let Err(stop) = self.drive(Goal::AllClients) {
+            self.crash_after(stop)?;
+            self.recover_and_verify()?;
+            self.connect_clients()?;
+            self.set_faults(true);
+            self.arm(self.config.world.crash.rate);
+        }
+        self.disarm();
+        self.set_faults(false);
+        self.verify()?;
+        self.restart()
+    }
+
+    /// Everything stops once more, so that what was acknowledged last is read back too.
+    fn restart(&mut self) -> Result<(), Stop> {
+        let crash = &self.config.world.crash;
+        let kind = if crash.rate.is_zero() { CrashKind::Kill } else { self.draw_crash_kind() };
+        self.crash(kind);
+        self.open()?;
+        self.note_fact(Fact::Recovered);
+        self.verify()
+    }
+
+    // ---- turns ----
+
+    fn drive(&mut self, goal: Goal) -> Result<(), Stop> {
+        self.progress_turn = self.turn;
+        while !self.reached(goal) {
+            self.one_turn()?;
+            match self.pump.load(Ordering::Relaxed) {
+                0 => {}
+                PUMP_CRASHED => return Err(Stop::Crash),
+                _ => return Err(self.spun()),
+            }
+            self.check_bounds()?;
+        }
+        Ok(())
+    }
+
+    fn reached(&self, goal: Goal) -> bool {
+        match goal {
+            Goal::Job => self.job.is_none(),
+            Goal::Client(index) => self.clients[index].is_done(),
+            Goal::AllClients => self.clients[..self.clients.len() - 1].iter().all(Client::is_done),
+        }
+    }
+
+    #[inline]
+    fn one_turn(&mut self) -> Result<(), Stop> {
+        let mut core = self.core.lock();
+        if self.outcome_due {
+            core.hash.fold(self.outcome.fingerprint().0);
+            self.outcome_due = false;
+        }
+        let turn = core.next_turn(self.after);
+        self.after = After::Keep;
+        self.turn = core.turn;
+        match turn {
+            Turn::Task { slot, task: Task::Client(index) } => {
+                drop(core);
+                self.client_turn(slot, index)
+            }
+            Turn::Task { slot, task: Task::Io(id) } => {
+                let actor = core.actors.actor(slot);
+                let seen = self.observer.is_some().then(|| (core.actors.enabled_count(), core.actors.next(slot)));
+                let finish = core.io_turn(slot, id);
+                drop(core);
+                self.io_turn(actor, finish, seen)
+            }
+            Turn::Task { slot, task: Task::Engine } => {
+                drop(core);
+                self.engine_turn(slot)
+            }
+            Turn::Timer => {
+                let due = advance(&mut core, &self.disk);
+                drop(core);
+                self.show(Actor::Timer, Effect::Advanced { now: self.disk.now() });
+                due.iter().try_for_each(|completion| self.guarded(|| completion.complete(0)))
+            }
+            Turn::Crash => Err(Stop::Crash),
+            Turn::Stalled => {
+                drop(core);
+                Err(self.deadlock())
+            }
+        }
+    }
+
+    fn io_turn(&mut self, actor: Actor, finish: Option<Finish>, seen: Option<(usize, Resource)>) -> Result<(), Stop> {
+        let outcome = finish.as_ref().map(|finish| finish.outcome.clone());
+        if let (Some(finish), Actor::Io { connection, op, .. }) = (finish, actor) {
+            // What a callback submits belongs to the operation whose I/O it is.
+            self.disk.set_issuer(connection, op);
+            self.guarded(|| finish.run())?;
+        }
+        if let (Some(observer), Some((enabled, resource))) = (self.observer.as_deref_mut(), seen) {
+            let effect = outcome.as_ref().map_or(Effect::Applied, |outcome| Effect::Reported { outcome });
+            observer.turn(&trace::Turn { number: self.turn - 1, actor, enabled, resource, effect });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn client_turn(&mut self, slot: Slot, index: usize) -> Result<(), Stop> {
+        let client = &mut self.clients[index];
+        if client.waiting.as_ref().is_some_and(|completion| !completion.finished()) {
+            // Woken by what an earlier operation had left in flight.
+            self.after =
+                After::Wait { slot, next: client.waiting.as_ref().map_or(Resource::Unknown, |c| c.label().resource()) };
+            return Ok(());
+        }
+        client.waiting = None;
+        self.disk.set_issuer(client.id, client.ordinal);
+        if client.running.is_none() {
+            if !self.start_op(index)? {
+                self.after = After::Remove(slot);
+                return Ok(());
+            }
+        } else if !self.config.world.abandon.is_zero() && self.abandons(index) {
+            return self.abandon(slot, index);
+        }
+        let client = &mut self.clients[index];
+        let running = client.running.as_mut().expect("an operation is under way");
+        running.steps += 1;
+        let connection = client.connection.as_mut().expect("a client that runs is connected");
+        let step = catch_unwind(AssertUnwindSafe(|| connection.step()));
+        if self.pump.load(Ordering::Relaxed) != 0 {
+            // The world ended inside the call; whatever it answers reaches nobody.
+            return Ok(());
+        }
+        match step {
+            Ok(Ok(IOResult::IO(io))) => self.client_waits(slot, index, io),
+            Ok(Ok(IOResult::Done(reply))) => self.client_answered(slot, index, reply),
+            Ok(Err(error)) => self.client_answered(slot, index, Reply::Unknown(error.class)),
+            Err(panic) => Err(self.panicked(Some(index), &panic_text(panic))),
+        }
+    }
+
+    #[inline]
+    fn client_waits(&mut self, slot: Slot, index: usize, io: IOCompletions) -> Result<(), Stop> {
+        let completion = io.into_completion();
+        let next = completion.label().resource();
+        let blocked = !completion.finished();
+        if self.observer.is_some() {
+            let op = self.clients[index].running.as_ref().map(|running| running.id);
+            let actor = Actor::Connection(self.clients[index].id);
+            self.show(actor, Effect::Waits { op, label: completion.label(), blocked });
+        }
+        if blocked {
+            let client = &mut self.clients[index];
+            completion.set_waker(&client.waker);
+            client.waiting = Some(completion);
+            self.after = After::Wait { slot, next };
+        } else {
+            self.after = After::Next { slot, next, spinning: completion.is_spin() };
+        }
+        Ok(())
+    }
+
+    fn client_answered(&mut self, slot: Slot, index: usize, reply: Reply<F::Value>) -> Result<(), Stop> {
+        let running = self.clients[index].running.take().expect("an operation is under way");
+        let (outcome, order) = match reply {
+            Reply::Ok(value) => (Outcome::Ok(self.workload.output(&running.op, &value)), None),
+            Reply::Committed(value, order) => (Outcome::Ok(self.workload.output(&running.op, &value)), Some(order)),
+            Reply::Refused(class) => (Outcome::Refused(class), None),
+            Reply::Unknown(class) => (Outcome::Unknown(class), None),
+        };
+        let client = &mut self.clients[index];
+        client.finished(running.role, !matches!(outcome, Outcome::Ok(_)));
+        let (id, done) = (client.id, client.is_done());
+        self.show(Actor::Connection(id), Effect::Returned { op: Some(running.id) });
+        self.note_return(index, running.id, outcome, order)?;
+        self.after =
+            if done { After::Remove(slot) } else { After::Next { slot, next: Resource::Unknown, spinning: false } };
+        Ok(())
+    }
+
+    fn note_return(&mut self, index: usize, op: OpId, outcome: Outcome, order: Option<u64>) -> Result<(), Stop> {
+        self.outcome = RunHash::new();
+        match &outcome {
+            Outcome::Ok(value) => {
+                self.ops.ok += 1;
+                value.fold(&mut self.outcome);
+            }
+            Outcome::Refused(class) => {
+                self.ops.refused += 1;
+                self.outcome.fold(0x100 + *class as u64);
+            }
+            Outcome::Unknown(class) => {
+                self.ops.unknown += 1;
+                self.outcome.fold(0x200 + *class as u64);
+            }
+        }
+        self.outcome.fold(order.unwrap_or(0));
+        self.outcome_due = true;
+        self.progress_turn = self.turn;
+        let process = self.clients[index].process;
+        self.note(process, Fact::Return { op, outcome, order })
+    }
+
+    /// Starts the client's next operation; false when there is none.
+    fn start_op(&mut self, index: usize) -> Result<bool, Stop> {
+        let client = &mut self.clients[index];
+        let Some(op) = client.next_op() else { return Ok(false) };
+        let role = F::role(&op);
+        if role == Role::Begin {
+            client.open = Some(self.next_transaction);
+            self.next_transaction += 1;
+        }
+        let transaction = if role == Role::Maintenance { None } else { client.open };
+        let (process, call) = (client.process, self.workload.call(&op));
+        let id = self.history.next_op();
+        let running = Running { id, op, role, since_turn: self.turn, steps: 0 };
+        let running = client.running.insert(running);
+        let connection = client.connection.as_mut().expect("a client that runs is connected");
+        let started = catch_unwind(AssertUnwindSafe(|| connection.start(&running.op)));
+        self.note(process, Fact::Invoke { op: id, transaction, call })?;
+        match started {
+            Ok(()) => Ok(true),
+            Err(panic) => Err(self.panicked(Some(index), &panic_text(panic))),
+        }
+    }
+
+    fn abandons(&self, index: usize) -> bool {
+        let client = &self.clients[index];
+        let steps = client.running.as_ref().map_or(0, |running| running.steps);
+        let place = Actor::Io { connection: client.id, op: client.ordinal, nth: steps };
+        client.id != ENGINE
+            && self.faults_on
+            && self.core.lock().tape.chance(place, "abandon", 0, self.config.world.abandon)
+    }
+
+    fn abandon(&mut self, slot: Slot, index: usize) -> Result<(), Stop> {
+        let client = &mut self.clients[index];
+        let connection = client.connection.as_mut().expect("a client that runs is connected");
+        let given_up = catch_unwind(AssertUnwindSafe(|| connection.abandon()));
+        let running = client.running.take().expect("an operation is under way");
+        client.finished(Role::Rollback, true);
+        client.give_up();
+        let done = client.is_done();
+        self.note_return(index, running.id, Outcome::Unknown(Class::Interrupted), None)?;
+        if let Err(panic) = given_up {
+            return Err(self.panicked(Some(index), &panic_text(panic)));
+        }
+        self.after =
+            if done { After::Remove(slot) } else { After::Next { slot, next: Resource::Unknown, spinning: false } };
+        Ok(())
+    }
+
+    // ---- the engine's own jobs ----
+
+    fn open(&mut self) -> Result<(), Stop> {
+        let mut attempt = 1;
+        loop {
+            let env = Env { io: self.disk.io(), options: self.config.options.clone() };
+            match catch_unwind(AssertUnwindSafe(|| E::new(&env))) {
+                Ok(Ok(engine)) => self.engine = Some(engine),
+                Ok(Err(error)) => return Err(self.does_not_open(&error)),
+                Err(panic) => return Err(self.panicked(None, &panic_text(panic))),
+            }
+            self.do_job(Job::Open)?;
+            let Err(error) = std::mem::replace(&mut self.job_result, Ok(Vec::new())) else { return Ok(()) };
+            if attempt > OPEN_ATTEMPTS || !self.faults_on {
+                return Err(self.does_not_open(&error));
+            }
+            // A fault may excuse it for a while, but not for ever.
+            if attempt == OPEN_ATTEMPTS {
+                self.set_faults(false);
+            }
+            attempt += 1;
+            let engine = self.engine.take();
+            self.guarded(|| drop(engine))?;
+        }
+    }
+
+    fn do_job(&mut self, job: Job) -> Result<(), Stop> {
+        self.job = Some(job);
+        let index = self.clients.len();
+        let mut core = self.core.lock();
+        core.add_engine(index);
+        drop(core);
+        self.drive(Goal::Job)
+    }
+
+    fn engine_turn(&mut self, slot: Slot) -> Result<(), Stop> {
+        if self.job_waiting.as_ref().is_some_and(|completion| !completion.finished()) {
+            self.after = After::Wait { slot, next: Resource::Unknown };
+            return Ok(());
+        }
+        self.job_waiting = None;
+        let job = self.job.expect("the engine has a job while it has an actor");
+        self.disk.set_issuer(ENGINE, self.script().ordinal);
+        let engine = self.engine.as_mut().expect("a job needs an engine");
+        let step = catch_unwind(AssertUnwindSafe(|| match job {
+            Job::Open => engine.open().map(|result| result.map(|()| Vec::new())),
+            Job::Check => engine.check(),
+        }));
+        if self.pump.load(Ordering::Relaxed) != 0 {
+            return Ok(());
+        }
+        let result = match step {
+            Ok(Ok(IOResult::IO(io))) => return self.job_waits(slot, io),
+            Ok(Ok(IOResult::Done(answer))) => Ok(answer),
+            Ok(Err(error)) => Err(error),
+            Err(panic) => return Err(self.panicked(None, &panic_text(panic))),
+        };
+        self.show(Actor::Connection(ENGINE), Effect::Returned { op: None });
+        self.job_result = result;
+        self.job = None;
+        let script = self.clients.len() - 1;
+        self.clients[script].ordinal += 1;
+        self.after = After::Remove(slot);
+        Ok(())
+    }
+
+    fn job_waits(&mut self, slot: Slot, io: IOCompletions) -> Result<(), Stop> {
+        let completion = io.into_completion();
+        let next = completion.label().resource();
+        let blocked = !completion.finished();
+        self.show(Actor::Connection(ENGINE), Effect::Waits { op: None, label: completion.label(), blocked });
+        if blocked {
+            completion.set_waker(&self.job_waker);
+            self.job_waiting = Some(completion);
+            self.after = After::Wait { slot, next };
+        } else {
+            self.after = After::Next { slot, next, spinning: completion.is_spin() };
+        }
+        Ok(())
+    }
+
+    // ---- clients ----
+
+    fn script(&self) -> &Client<'a, F, E::Connection> {
+        self.clients.last().expect("the script client is always there")
+    }
+
+    fn connect(&mut self, index: usize) -> Result<(), Stop> {
+        self.disk.set_issuer(ENGINE, self.script().ordinal);
+        let engine = self.engine.as_mut().expect("an engine is open");
+        let connected = catch_unwind(AssertUnwindSafe(|| engine.connect()));
+        let connection = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(self.does_not_open(&error)),
+            Err(panic) => return Err(self.panicked(None, &panic_text(panic))),
+        };
+        let client = &mut self.clients[index];
+        client.connection = Some(connection);
+        client.process = self.next_process;
+        self.next_process += 1;
+        let actor = Actor::Connection(client.id);
+        self.core.lock().add_client(actor, index);
+        Ok(())
+    }
+
+    fn connect_clients(&mut self) -> Result<(), Stop> {
+        (0..self.clients.len() - 1)
+            .filter(|&index| !self.clients[index].is_done())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|index| self.connect(index))
+    }
+
+    /// One client alone asks what is in `script`.
+    fn play_script(&mut self, script: &'a [Transaction<F>]) -> Result<(), Stop> {
+        let index = self.clients.len() - 1;
+        self.clients[index].rewind(script);
+        if self.clients[index].is_done() {
+            return Ok(());
+        }
+        self.connect(index)?;
+        self.drive(Goal::Client(index))?;
+        let connection = self.clients[index].connection.take();
+        self.clients[index].disconnect();
+        self.guarded(|| drop(connection))
+    }
+
+    /// The engine checks itself, and everything is read back.
+    fn verify(&mut self) -> Result<(), Stop> {
+        self.do_job(Job::Check)?;
+        let problems = std::mem::replace(&mut self.job_result, Ok(Vec::new()))
+            .unwrap_or_else(|error| vec![format!("the check could not be made: {error}")]);
+        self.note_fact(Fact::Checked { problems });
+        let config = self.config;
+        self.play_script(&config.plan.settle)
+    }
+
+    // ---- crashes ----
+
+    fn set_faults(&mut self, on: bool) {
+        self.faults_on = on;
+        self.disk.set_faults(on);
+    }
+
+    fn arm(&mut self, rate: Ratio) {
+        let allowed = self.crashes < self.config.world.crash.crashes_max;
+        let hazard = if allowed { Hazard::at_rate(rate, &mut self.crash_draws) } else { Hazard::OFF };
+        self.core.lock().hazard = hazard;
+    }
+
+    fn disarm(&mut self) {
+        self.core.lock().hazard = Hazard::OFF;
+    }
+
+    fn draw_crash_kind(&mut self) -> CrashKind {
+        let crash = &self.config.world.crash;
+        let weights = [crash.kill, crash.os, crash.power];
+        let drawn = self.core.lock().tape.weighted(Actor::Crash, "kind", self.crashes, &weights);
+        [CrashKind::Kill, CrashKind::Os, CrashKind::Power][drawn]
+    }
+
+    /// Carries out a crash, or passes on the end of the run.
+    fn crash_after(&mut self, stop: Stop) -> Result<(), Stop> {
+        match stop {
+            Stop::Ended => Err(Stop::Ended),
+            Stop::Crash => {
+                let kind = self.draw_crash_kind();
+                self.crash(kind);
+                Ok(())
+            }
+        }
+    }
+
+    fn crash(&mut self, kind: CrashKind) {
+        self.disarm();
+        let in_flight = self.disk.freeze();
+        for completion in &in_flight {
+            let _ = self.guarded(|| completion.abort());
+        }
+        self.drop_everything();
+        {
+            let mut core = self.core.lock();
+            self.disk.crash(kind, &mut core.tape);
+            core.clear();
+        }
+        self.pump.store(0, Ordering::Relaxed);
+        self.after = After::Keep;
+        self.crashes += 1;
+        self.show(Actor::Crash, Effect::Crashed { kind });
+        self.note_fact(Fact::Crash { kind });
+    }
+
+    /// Drops connections, then the engine, on a disk that is dead.
+    fn drop_everything(&mut self) {
+        for index in 0..self.clients.len() {
+            let connection = self.clients[index].connection.take();
+            self.ops.pending += u64::from(self.clients[index].running.is_some());
+            self.clients[index].disconnect();
+            if let Some(connection) = connection {
+                let _ = self.guarded(|| connection.crash());
+            }
+        }
+        self.job = None;
+        self.job_waiting = None;
+        if let Some(engine) = self.engine.take() {
+            let _ = self.guarded(|| engine.crash());
+        }
+    }
+
+    /// Opens the engine on what survived, perhaps through further crashes, and looks at what it made of it.
+    fn recover_and_verify(&mut self) -> Result<(), Stop> {
+        loop {
+            self.set_faults(true);
+            self.arm_recovery();
+            match self.open() {
+                Ok(()) => break,
+                Err(stop) => self.crash_after(stop)?,
+            }
+        }
+        self.disarm();
+        self.note_fact(Fact::Recovered);
+        self.set_faults(false);
+        self.verify()
+    }
+
+    fn arm_recovery(&mut self) {
+        let chance = self.config.world.crash.in_recovery;
+        let strikes = self.crash_draws.chance(chance);
+        self.arm(if strikes { Ratio::new(2, RECOVERY_TURNS) } else { Ratio::ZERO });
+        // A stored schedule may hold a crash here even though this draw would not.
+        let allowed = !chance.is_zero() && self.crashes < self.config.world.crash.crashes_max;
+        self.core.lock().hazard.allowed = allowed;
+    }
+
+    // ---- what is wrong ----
+
+    fn check_bounds(&mut self) -> Result<(), Stop> {
+        let limits = &self.config.world.limits;
+        if self.turn - self.progress_turn > limits.livelock_turns {
+            return Err(self.livelock());
+        }
+        if self.turn >= limits.turns_max {
+            self.limits_reached.push(format!("turns-max ({})", limits.turns_max));
+            return Err(Stop::Ended);
+        }
+        if self.turn.is_multiple_of(STARVATION_PERIOD) {
+            let starved = self.clients.iter().find(|client| {
+                client.running.as_ref().is_some_and(|running| self.turn - running.since_turn > limits.starvation_turns)
+            });
+            if let Some(starved) = starved.map(|client| client.id) {
+                return Err(self.starvation(starved));
+            }
+        }
+        Ok(())
+    }
+
+    /// What every client is waiting for, a line each.
+    fn waiting_lines(&self) -> (Vec<String>, Vec<String>, Vec<OpId>) {
+        let (mut lines, mut resources, mut ops) = (vec![], vec![], vec![]);
+        for client in &self.clients {
+            let Some(running) = &client.running else { continue };
+            let call = self.workload.call(&running.op);
+            let place = client.waiting.as_ref().map(|completion| format!("{:?}", completion.label()));
+            let name = Actor::Connection(client.id);
+            lines.push(format!(
+                "{name} is in `{}`, {}",
+                call.f,
+                place.map_or("ready".into(), |place| format!("waiting: {place}"))
+            ));
+            if let Some(completion) = &client.waiting {
+                resources.push(completion.label().resource().to_string());
+            }
+            ops.push(running.id);
+        }
+        if let Some(completion) = &self.job_waiting {
+            lines.push(format!("the engine itself is waiting: {:?}", completion.label()));
+        }
+        (lines, resources, ops)
+    }
+
+    fn liveness(&mut self, anomaly: &str, sentence: String) -> Stop {
+        let (proof, mut resources, ops) = self.waiting_lines();
+        resources.sort();
+        resources.dedup();
+        self.findings.push(Finding {
+            property: "liveness".into(),
+            anomaly: anomaly.into(),
+            sentence,
+            resources,
+            ops,
+            turn: self.turn,
+            proof,
+        });
+        Stop::Ended
+    }
+
+    fn deadlock(&mut self) -> Stop {
+        let waiting = self.clients.iter().filter(|client| client.running.is_some()).count();
+        self.liveness(
+            "deadlock",
+            format!("{waiting} connections wait, no I/O is in flight and no timer runs: nobody will ever go on"),
+        )
+    }
+
+    fn livelock(&mut self) -> Stop {
+        let turns = self.config.world.limits.livelock_turns;
+        self.liveness("livelock", format!("in {turns} turns no operation has finished, although connections could run"))
+    }
+
+    fn starvation(&mut self, client: u16) -> Stop {
+        let turns = self.config.world.limits.starvation_turns;
+        let name = Actor::Connection(client);
+        self.liveness(
+            "starvation",
+            format!("an operation of {name} has not finished in {turns} turns, while others have"),
+        )
+    }
+
+    fn spun(&mut self) -> Stop {
+        self.liveness("pump", "the engine waits inside a call for I/O, but none is in flight".into())
+    }
+
+    fn does_not_open(&mut self, error: &EngineError) -> Stop {
+        if self.config.world.has_media_faults() {
+            self.limits_reached.push(format!("the engine refused to open after a fault of the media: {error}"));
+            return Stop::Ended;
+        }
+        let sentence = format!("the engine does not open although the disk works: {error}");
+        self.breakdown("does-not-open", sentence, Some(error.class))
+    }
+
+    fn panicked(&mut self, client: Option<usize>, text: &str) -> Stop {
+        let who = client.map_or("the engine".into(), |index| Actor::Connection(self.clients[index].id).to_string());
+        self.breakdown("panic", format!("{who} panicked: {text}"), None)
+    }
+
+    fn breakdown(&mut self, anomaly: &str, sentence: String, class: Option<Class>) -> Stop {
+        let (proof, _, ops) = self.waiting_lines();
+        self.findings.push(Finding {
+            property: "no-breakdown".into(),
+            anomaly: anomaly.into(),
+            sentence,
+            resources: class.map(|class| class.to_string()).into_iter().collect(),
+            ops,
+            turn: self.turn,
+            proof,
+        });
+        Stop::Ended
+    }
+
+    /// Calls into the engine's code outside a step; a panic there ends the run.
+    fn guarded<T>(&mut self, call: impl FnOnce() -> T) -> Result<(), Stop> {
+        match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(_) => Ok(()),
+            Err(panic) => Err(self.panicked(None, &panic_text(panic))),
+        }
+    }
+
+    // ---- what is told ----
+
+    fn note(&mut self, process: u32, fact: Fact) -> Result<(), Stop> {
+        let event = Event { turn: self.turn, process, fact };
+        let mut found = false;
+        for property in self.properties.iter_mut() {
+            if let Some(finding) = property.observe(&event) {
+                self.findings.push(finding);
+                found = true;
+            }
+        }
+        self.history.push(event.turn, event.process, event.fact);
+        if found { Err(Stop::Ended) } else { Ok(()) }
+    }
+
+    /// Notes a fact that belongs to nobody. What a property finds in it is in its judgement too.
+    fn note_fact(&mut self, fact: Fact) {
+        let process = self.script().process;
+        let _ = self.note(process, fact);
+    }
+
+    fn show(&mut self, actor: Actor, effect: Effect<'_>) {
+        if let Some(observer) = self.observer.as_deref_mut() {
+            let core = self.core.lock();
+            let enabled = core.actors.enabled_count();
+            let resource = core.actors.current().map_or(Resource::Unknown, |slot| core.actors.next(slot));
+            drop(core);
+            observer.turn(&trace::Turn { number: self.turn.saturating_sub(1), actor, enabled, resource, effect });
+        }
+    }
+
+    // ---- the end ----
+
+    fn conclude(mut self, facts: &[(&'static str, Datum)]) -> RunResult {
+        for completion in &self.disk.freeze() {
+            let _ = self.guarded(|| completion.abort());
+        }
+        self.drop_everything();
+        self.disk.set_pump(None);
+        let promises = E::promises(&self.config.options);
+        let media_faults = self.config.world.has_media_faults();
+        let record = RunRecord { history: &self.history, promises, facts, media_faults };
+        let mut judged = Vec::new();
+        for property in self.properties.iter_mut() {
+            let judgement = property.judge(&record);
+            if let Verdict::Violated(finding) = &judgement.verdict {
+                self.findings.push((**finding).clone());
+            }
+            judged.push((property.name().to_string(), judgement));
+        }
+        let mut core = self.core.lock();
+        if self.outcome_due {
+            core.hash.fold(self.outcome.fingerprint().0);
+        }
+        let turns = core.turn;
+        core.hash.fold(turns);
+        let faults: BTreeMap<String, u64> =
+            self.disk.stats().faults.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect();
+        RunResult {
+            hash: core.hash.fingerprint(),
+            turns: core.turn,
+            ops: self.ops,
+            crashes: self.crashes,
+            faults,
+            judged,
+            findings: self.findings,
+            limits_reached: self.limits_reached,
+            decisions: core.tape.take_recording(),
+            timeline: core.timeline.take(),
+            misfit: core.scheduler.misfit(),
+            history: self.history,
+        }
+    }
+}
+
+fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+}
