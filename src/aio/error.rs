@@ -52,6 +52,8 @@ pub enum ErrorKind {
     NotFound,
     /// EEXIST: the file is there already.
     AlreadyExists,
+    /// The path is not relative, or has an empty, `.` or `..` part.
+    BadPath,
     /// The arguments make no sense (EINVAL), or something this table does not name.
     Other,
 }
@@ -66,6 +68,7 @@ impl ErrorKind {
             Self::Interrupted => "EINTR",
             Self::NotFound => "ENOENT",
             Self::AlreadyExists => "EEXIST",
+            Self::BadPath => "a path is relative, without empty, `.` and `..` parts",
             Self::Other => "EOTHER",
         }
     }

@@ -5,12 +5,18 @@
 //! the same answers on both as long as no fault is injected. The disk does not know the scheduler: it holds
 //! operations in flight, and somebody else says which goes next.
 
+mod block_on;
+#[cfg(unix)]
+mod path;
+#[cfg(unix)]
 pub mod real;
 pub mod sim;
 
 use std::sync::Arc;
 
 use crate::aio::{Buffer, Completion, CompletionError, FileId};
+
+pub use block_on::block_on;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +66,8 @@ pub trait Io: Send + Sync {
     /// Finishes `ticks` ticks from now.
     fn timer(&self, ticks: u64) -> Completion;
 
-    /// The time, in ticks. Under the simulator it is virtual: about one tick a turn.
+    /// The time, in ticks. Under the simulator it is virtual: about one tick a turn. On the real disk a tick
+    /// is a microsecond.
     fn now(&self) -> u64;
 
     /// 64 random bits; under the simulator from the run's tape.

@@ -4,3 +4,5 @@ mod aio;
 mod disk;
 mod floors;
 mod judge;
+#[cfg(unix)]
+mod real;

@@ -168,7 +168,7 @@ fn a_group_that_is_never_built_tells_its_callback_once_that_it_was_aborted() {
     });
     group.add(&leaf);
     drop(group);
-    assert_eq!(*heard.lock(), []);
+    assert!(heard.lock().is_empty());
     leaf.complete(1);
     assert_eq!(*heard.lock(), [Err(CompletionError::Aborted)]);
 }
