@@ -113,6 +113,8 @@ struct Run<'a, F: Family, E: Engine<F>> {
     engine: Option<E>,
     /// The connections' clients, and last the one that sets up and reads everything back.
     clients: Vec<Client<'a, F, E::Connection>>,
+    /// How many clients, the script's not counted, still have something to ask.
+    busy: usize,
     job: Option<Job>,
     job_waiting: Option<Completion>,
     job_waker: Waker,
@@ -166,6 +168,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             disk,
             engine: None,
             clients,
+            busy: 0,
             job: None,
             job_waiting: None,
             job_waker,
@@ -239,7 +242,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         match goal {
             Goal::Job => self.job.is_none(),
             Goal::Client(index) => self.clients[index].is_done(),
-            Goal::AllClients => self.clients[..self.clients.len() - 1].iter().all(Client::is_done),
+            Goal::AllClients => self.busy == 0,
         }
     }
 
@@ -326,7 +329,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             return Ok(());
         }
         match step {
-            Ok(Ok(IOResult::IO(io))) => self.client_waits(slot, index, io),
+            Ok(Ok(IOResult::IO(io))) => {
+                self.client_waits(slot, index, io);
+                Ok(())
+            }
             Ok(Ok(IOResult::Done(reply))) => self.client_answered(slot, index, reply),
             Ok(Err(error)) => self.client_answered(slot, index, Reply::Unknown(error.class)),
             Err(panic) => Err(self.panicked(Some(index), &panic_text(panic))),
@@ -334,8 +340,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     }
 
     #[inline]
-    fn client_waits(&mut self, slot: Slot, index: usize, io: IOCompletions) -> Result<(), Stop> {
-        let completion = io.into_completion();
+    fn client_waits(&mut self, slot: Slot, index: usize, io: IOCompletions) {
+        let completion = io.completion();
         let next = completion.label().resource();
         let blocked = !completion.finished();
         if self.observer.is_some() {
@@ -346,12 +352,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         if blocked {
             let client = &mut self.clients[index];
             completion.set_waker(&client.waker);
-            client.waiting = Some(completion);
+            client.waiting = Some(io.into_completion());
             self.after = After::Wait { slot, next };
         } else {
             self.after = After::Next { slot, next, spinning: completion.is_spin() };
         }
-        Ok(())
     }
 
     fn client_answered(&mut self, slot: Slot, index: usize, reply: Reply<F::Value>) -> Result<(), Stop> {
@@ -364,11 +369,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         };
         let client = &mut self.clients[index];
         client.finished(running.role, !matches!(outcome, Outcome::Ok(_)));
-        let (id, done) = (client.id, client.is_done());
+        let id = client.id;
         self.show(Actor::Connection(id), Effect::Returned { op: Some(running.id) });
         self.note_return(index, running.id, outcome, order)?;
-        self.after =
-            if done { After::Remove(slot) } else { After::Next { slot, next: Resource::Unknown, spinning: false } };
+        self.after = self.after_op(slot, index);
         Ok(())
     }
 
@@ -434,13 +438,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let running = client.running.take().expect("an operation is under way");
         client.finished(Role::Rollback, true);
         client.give_up();
-        let done = client.is_done();
         self.note_return(index, running.id, Outcome::Unknown(Class::Interrupted), None)?;
         if let Err(panic) = given_up {
             return Err(self.panicked(Some(index), &panic_text(panic)));
         }
-        self.after =
-            if done { After::Remove(slot) } else { After::Next { slot, next: Resource::Unknown, spinning: false } };
+        self.after = self.after_op(slot, index);
         Ok(())
     }
 
@@ -550,11 +552,23 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     }
 
     fn connect_clients(&mut self) -> Result<(), Stop> {
-        (0..self.clients.len() - 1)
-            .filter(|&index| !self.clients[index].is_done())
-            .collect::<Vec<_>>()
-            .into_iter()
-            .try_for_each(|index| self.connect(index))
+        self.busy = 0;
+        for index in 0..self.clients.len() - 1 {
+            if !self.clients[index].is_done() {
+                self.connect(index)?;
+                self.busy += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of a client's actor when an operation is over.
+    fn after_op(&mut self, slot: Slot, index: usize) -> After {
+        if !self.clients[index].is_done() {
+            return After::Next { slot, next: Resource::Unknown, spinning: false };
+        }
+        self.busy -= usize::from(self.clients[index].id != ENGINE);
+        After::Remove(slot)
     }
 
     /// One client alone asks what is in `script`.

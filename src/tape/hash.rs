@@ -96,6 +96,7 @@ const TIMELINE_MAX: usize = 1 << 14;
 /// the place of a difference is then known to within that stride.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
+    /// A power of two.
     stride: u64,
     turns: u64,
     marks: Vec<u16>,
@@ -119,7 +120,7 @@ impl Timeline {
 
     /// Notes the hash after one more turn.
     pub fn push(&mut self, hash: Fingerprint) {
-        if self.turns.is_multiple_of(self.stride) {
+        if self.turns & (self.stride - 1) == 0 {
             if self.marks.len() == TIMELINE_MAX {
                 let mut index = 0;
                 self.marks.retain(|_| {
@@ -128,7 +129,7 @@ impl Timeline {
                 });
                 self.stride *= 2;
             }
-            if self.turns.is_multiple_of(self.stride) {
+            if self.turns & (self.stride - 1) == 0 {
                 self.marks.push(hash.0 as u16);
             }
         }
