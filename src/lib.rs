@@ -3,6 +3,7 @@
 pub mod aio;
 pub mod disk;
 pub mod engine;
+pub mod engines;
 pub mod history;
 pub mod judge;
 pub mod property;

@@ -6,3 +6,5 @@ mod floors;
 mod judge;
 #[cfg(unix)]
 mod real;
+#[cfg(feature = "sqlite")]
+mod sqlite;

@@ -1,0 +1,121 @@
+//! SQLite, unmodified, as an engine under test: its own C code over the simulated disk, a stack per connection.
+//!
+//! [`vfs`] is what SQLite calls, [`open_file`] what a file does, [`world`] what connections share; [`session`] turns
+//! operations into SQL and result codes into replies. `docs/sqlite.md` says what is promised and what was measured.
+//!
+//! Invariant: SQLite is called inside a blocking task only, so every effect it has on the disk is a turn of the
+//! scheduler's.
+
+mod db;
+mod locks;
+mod open_file;
+mod session;
+mod settings;
+mod shm;
+mod vfs;
+mod world;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::aio::IOResult;
+use crate::disk::Io;
+use crate::engine::door::blocking::{BlockingConnection, Host};
+use crate::engine::door::{Shared, Task};
+use crate::engine::kv::Kv;
+use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
+
+use session::Session;
+use settings::Settings;
+use world::World;
+
+/// The engine: one SQLite database, with a connection of its own for opening and checking.
+pub struct Sqlite {
+    /// Before `keeper`: a call under way ends before its connection does.
+    opening: Option<Task<Result<(), EngineError>>>,
+    checking: Option<Task<Result<Vec<String>, EngineError>>>,
+    keeper: Host<Session>,
+    world: Rc<World>,
+    settings: Rc<Settings>,
+    io: Arc<dyn Io>,
+}
+
+impl Engine<Kv> for Sqlite {
+    type Connection = BlockingConnection<Kv, Session>;
+
+    fn info() -> EngineInfo {
+        EngineInfo {
+            name: "sqlite",
+            version: VERSION,
+            about: "SQLite as shipped, over a file layer of ours",
+            door: "coroutine",
+            serves: &[
+                "begin",
+                "read",
+                "write",
+                "delete",
+                "cas",
+                "add",
+                "append",
+                "dequeue",
+                "scan",
+                "commit",
+                "rollback",
+                "checkpoint",
+            ],
+            options: settings::OPTIONS,
+            bugs: &[],
+        }
+    }
+
+    fn promises(options: &Options) -> Promises {
+        settings::promises(options)
+    }
+
+    fn new(env: &Env) -> Result<Self, EngineError> {
+        vfs::register();
+        let settings = Rc::new(Settings::new(&env.options));
+        let world = World::new(Arc::clone(&env.io));
+        let keeper = Host::new(Session::new(&world, &settings));
+        Ok(Self { opening: None, checking: None, keeper, world, settings, io: Arc::clone(&env.io) })
+    }
+
+    fn open(&mut self) -> Result<IOResult<()>, EngineError> {
+        let opening = self.opening.get_or_insert_with(|| self.keeper.task(Session::create));
+        finish(opening.step(), &mut self.opening)
+    }
+
+    fn connect(&mut self) -> Result<Self::Connection, EngineError> {
+        Ok(BlockingConnection::new(Arc::clone(&self.io), Session::new(&self.world, &self.settings)))
+    }
+
+    fn check(&mut self) -> Result<IOResult<Vec<String>>, EngineError> {
+        let checking = self.checking.get_or_insert_with(|| self.keeper.task(Session::check));
+        finish(checking.step(), &mut self.checking)
+    }
+}
+
+impl Drop for Sqlite {
+    /// A dropped engine is a process that has died: nothing it does from here on reaches the disk.
+    fn drop(&mut self) {
+        self.keeper.shared().kill();
+    }
+}
+
+const VERSION: &str = match libsqlite3_sys::SQLITE_VERSION.to_str() {
+    Ok(version) => version,
+    Err(_) => "unknown",
+};
+
+fn finish<T>(
+    step: IOResult<Result<T, EngineError>>,
+    task: &mut Option<Task<Result<T, EngineError>>>,
+) -> Result<IOResult<T>, EngineError> {
+    match step {
+        IOResult::IO(io) => Ok(IOResult::IO(io)),
+        IOResult::Done(outcome) => {
+            *task = None;
+            outcome.map(IOResult::Done)
+        }
+    }
+}
