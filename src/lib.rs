@@ -7,6 +7,7 @@ pub mod engines;
 pub mod history;
 pub mod judge;
 pub mod property;
+pub mod scenario;
 pub mod sched;
 pub mod sim;
 pub mod tape;

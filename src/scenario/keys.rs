@@ -1,0 +1,207 @@
+//! Every key that a scenario can have, in one table: what it means, what it accepts, what the swarm draws.
+//!
+//! The table is the only place that knows. The reader, `--set`, the list of nearest names, the documentation
+//! and the tests work from it; a test compares it with the structures the values end up in.
+
+use std::borrow::Cow;
+
+use super::value::Domain;
+use crate::tape::Ratio;
+
+/// One key.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Its full name, such as `disk.read-eio`. `-` and `_` mean the same.
+    pub name: &'static str,
+    /// One line of explanation, with the unit.
+    pub about: &'static str,
+    /// What it accepts.
+    pub kind: Kind,
+    /// What holds when nothing is said, as TOML; `-` where that is nothing.
+    pub default: &'static str,
+}
+
+/// What a key accepts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// One word out of several.
+    Word(&'static [&'static str]),
+    /// A name or a list of names.
+    Names,
+    /// Seeds, `"A..B"`, B excluded.
+    Seeds,
+    /// A whole number that no seed changes.
+    Count {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// A value that a seed may draw.
+    Drawn(Domain),
+}
+
+impl Kind {
+    /// What is accepted, in words.
+    #[must_use]
+    pub fn accepted(&self) -> String {
+        match self {
+            Self::Text => "a text".to_string(),
+            Self::Word(words) => format!("one of \"{}\"", words.join("\", \"")),
+            Self::Names => "a name or a list of names".to_string(),
+            Self::Seeds => "seeds such as \"0..200\", the second number excluded".to_string(),
+            Self::Count { min, max: u64::MAX } => format!("a whole number, at least {min}"),
+            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Drawn(domain) => domain.accepted(),
+        }
+    }
+}
+
+/// Looks a key up by its full name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    let name = name.replace('_', "-");
+    KEYS.iter().find(|key| key.name == name)
+}
+
+const HALF: Ratio = Ratio::new(1, 2);
+
+const fn fault(high: u32, low: u32) -> Kind {
+    Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, low), Ratio::new(1, high)) })
+}
+
+const fn whole(min: i64, max: i64, swarm: &'static [(i64, i64, u32)]) -> Kind {
+    Kind::Drawn(Domain::Whole { min, max, swarm: Cow::Borrowed(swarm) })
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
+    Key { name, about, kind, default }
+}
+
+/// A weight among the selections of survivors; half of the swarm leaves one out.
+const fn survivors() -> Kind {
+    whole(0, 1_000, &[(0, 0, 1), (1, 40, 1)])
+}
+
+const KEY_CHOICES: Kind = Kind::Drawn(Domain::Word(&[("hot", 2), ("cold", 1), ("colliding", 1), ("ascending", 1)]));
+/// Odds of the portfolio; a change of them is a change of what every seed means.
+const POLICIES: Kind = Kind::Drawn(Domain::Word(&[("random", 9), ("round-robin", 1)]));
+const STICKY: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 8), Ratio::new(1, 2)) });
+const CRASH_RATE: Kind =
+    Kind::Drawn(Domain::Chance { absent: Ratio::new(2, 5), swarm: (Ratio::new(1, 20_000), Ratio::new(1, 500)) });
+const IN_RECOVERY: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 10), Ratio::new(3, 10)) });
+
+/// All keys, in the order in which the documentation lists them. Keys of `[engine]` belong to the engines.
+pub const KEYS: &[Key] = &[
+    key("about", Kind::Text, "-", "One line that says what the scenario is for."),
+    key("extends", Kind::Names, "-", "Profiles whose keys hold where this file says nothing; later ones win."),
+    key("expect", Kind::Word(&["holds", "violated"]), "\"holds\"", "What is expected; see `--as-expected`."),
+    key("found-within", Kind::Count { min: 1, max: u64::MAX }, "-", "Seeds within which a violation must be found."),
+    key("seeds", Kind::Seeds, "\"0..50\"", "Seeds to run when no flag says otherwise."),
+    key("engines", Kind::Names, "-", "Only these engines; without it, every engine that serves the workload."),
+    key("workload", Kind::Text, "-", "What the connections ask for; see `squall list workloads`."),
+    key("properties", Kind::Names, "-", "What must hold; without it, what the workload names."),
+    key(
+        "compared-min",
+        Kind::Count { min: 0, max: u64::MAX },
+        "1",
+        "Answers that each property must have compared over a campaign, or it is inconclusive.",
+    ),
+    key("connections", whole(1, 64, &[(1, 1, 1), (2, 4, 10), (5, 8, 3), (9, 16, 2)]), "3", "How many connections."),
+    key("transactions", whole(1, 100_000, &[(4, 127, 1)]), "20", "Transactions, or single operations, of each."),
+    key("abandon", fault(50, 2_000), "\"0/1\"", "How likely a client gives up an operation at each of its yields."),
+    key("knobs.keys", whole(1, 100_000, &[(1, 32, 1)]), "8", "How many keys there are."),
+    key("knobs.key-choice", KEY_CHOICES, "\"hot\"", "How keys are chosen."),
+    key(
+        "knobs.transaction-ops",
+        whole(0, 1_000, &[(0, 0, 1), (1, 8, 3)]),
+        "4",
+        "Operations of a transaction, at most; 0 lets each operation stand alone.",
+    ),
+    key("knobs.value-bytes", whole(0, 65_536, &[(0, 64, 4), (65, 5_000, 1)]), "16", "Bytes of a value, at most."),
+    key("knobs.reads-percent", whole(0, 100, &[(0, 0, 1), (1, 90, 8)]), "40", "Of 100 operations, how many read."),
+    key(
+        "knobs.rollbacks-percent",
+        whole(0, 100, &[(0, 0, 2), (1, 30, 3)]),
+        "5",
+        "Of 100 transactions, how many the client gives up.",
+    ),
+    key(
+        "knobs.checkpoints-permille",
+        whole(0, 1_000, &[(0, 0, 1), (5, 200, 3)]),
+        "30",
+        "Of 1,000 transactions, how many are a checkpoint instead.",
+    ),
+    key(
+        "knobs.vacuums-permille",
+        whole(0, 1_000, &[(0, 0, 1), (5, 100, 1)]),
+        "0",
+        "Of 1,000 transactions, how many are a vacuum instead.",
+    ),
+    key("policy.name", POLICIES, "\"swarm\"", "Who runs next; `\"swarm\"` is the portfolio."),
+    key(
+        "policy.sticky",
+        STICKY,
+        "[\"0/1\", \"1/2\", \"7/8\", \"31/32\"]",
+        "Of `random`: how likely the current actor goes on.",
+    ),
+    key("disk.read-eio", fault(100, 10_000), "\"0/1\"", "A read fails with EIO."),
+    key("disk.write-eio", fault(100, 10_000), "\"0/1\"", "A write fails with EIO, some of its sectors written."),
+    key("disk.sync-eio", fault(100, 10_000), "\"0/1\"", "A sync fails with EIO."),
+    key("disk.read-short", fault(20, 100), "\"0/1\"", "A read returns fewer bytes, at least one."),
+    key("disk.write-short", fault(20, 100), "\"0/1\"", "A write takes fewer bytes, at least one."),
+    key("disk.slow", fault(10, 50), "\"0/1\"", "An operation is slow."),
+    key("disk.slow-ticks", whole(1, 1_000_000, &[(20, 500, 1)]), "100", "How long a slow operation takes, in ticks."),
+    key("disk.split", fault(2, 20), "\"0/1\"", "An operation takes effect in one turn and reports it in a later one."),
+    key(
+        "disk.powersafe-overwrite",
+        Kind::Drawn(Domain::Flag(Ratio::new(9, 10))),
+        "true",
+        "Bytes beside a write, in the same sector, are safe when it tears.",
+    ),
+    key(
+        "disk.size-first",
+        Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 8), Ratio::new(1, 2)) }),
+        "\"1/4\"",
+        "At a crash a file keeps its new length though the bytes that made it longer are lost.",
+    ),
+    key(
+        "disk.unsynced-writes-max",
+        whole(1, 1_000_000, &[(64, 4_096, 1)]),
+        "4096",
+        "Unsynced writes that a file may hold; the oldest beyond become durable by themselves.",
+    ),
+    key("disk.survivors.lose-all", survivors(), "15", "At a crash of system or power: nothing survives."),
+    key("disk.survivors.keep-all", survivors(), "10", "… everything survives."),
+    key("disk.survivors.prefix", survivors(), "20", "… the oldest changes survive, the next one may be torn."),
+    key("disk.survivors.sectors", survivors(), "35", "… any subset of sectors."),
+    key("disk.survivors.operations", survivors(), "10", "… any subset of whole operations."),
+    key("disk.survivors.garbage", survivors(), "10", "… any subset of sectors, with garbage among the others."),
+    key("crash.rate", CRASH_RATE, "\"0/1\"", "How likely a crash is at a turn; tenfold around writes and syncs."),
+    key("crash.crashes-max", whole(0, 1_000, &[(1, 8, 1)]), "3", "At most so many crashes in a run."),
+    key("crash.kill", whole(0, 1_000, &[(0, 0, 1), (1, 4, 2)]), "2", "The weight of a process kill."),
+    key("crash.os", whole(0, 1_000, &[(1, 4, 1)]), "3", "The weight of an operating system crash."),
+    key("crash.power", whole(0, 1_000, &[(1, 4, 1)]), "3", "The weight of a power loss."),
+    key("crash.in-recovery", IN_RECOVERY, "\"3/10\"", "How likely a recovery is struck by another crash."),
+    key("limits.turns-max", whole(1, 1_000_000_000, &[]), "1000000", "Turns of a run, at most."),
+    key(
+        "limits.livelock-turns",
+        whole(1, 1_000_000_000, &[]),
+        "20000",
+        "Turns without any operation finishing, beyond which it is a livelock.",
+    ),
+    key(
+        "limits.starvation-turns",
+        whole(1, 1_000_000_000, &[]),
+        "100000",
+        "Turns that one operation may take while others finish.",
+    ),
+    key(
+        "limits.fairness-turns",
+        whole(1, 1_000_000_000, &[]),
+        "10000",
+        "Turns that an actor who could run may be passed over.",
+    ),
+];

@@ -1,0 +1,31 @@
+//! Scenarios as data: TOML files, what a seed draws from them, who can run them, and stored failures.
+//!
+//! [`Library`] finds scenarios, [`Scenario`] checks them and draws, [`Registry`] knows the engines, workloads and
+//! properties that are compiled in and is the only place where their types are erased, [`Case`] is a failure
+//! that replays without its scenario. Nothing here starts a process or prints.
+
+pub mod keys;
+pub mod value;
+
+mod case;
+mod configuration;
+mod error;
+mod library;
+mod model;
+mod pairing;
+mod plan_text;
+mod registry;
+mod run;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use case::{CASE_MAX, Case, CaseError, FORMAT, Head};
+pub use configuration::{Configuration, EngineChoice, StoredFinding};
+pub use error::{Place, ScenarioError, nearest_name};
+pub use library::Library;
+pub use model::{Drawn, EngineEntry, Expect, Scenario, draw_key, parse_seeds};
+pub use pairing::{Pairing, Skipped};
+pub use registry::{PropertyInfo, Registry, WorkloadInfo};
+pub use run::RunError;
+pub use text::{Entry, TEXT_MAX, parse, parse_flag};

@@ -1,0 +1,217 @@
+//! What is compiled in: engines, workloads, properties and scenarios, known by name.
+//!
+//! The registry is the only place where types are erased: a run is generic over its engine up to here, and
+//! above here an engine is a name. It runs nothing by itself and starts no process.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use toml::Table;
+
+use super::configuration::Configuration;
+use super::library::Library;
+use super::run::{Bound, Job, RunError, Shelf, Target};
+use crate::engine::{Engine, EngineInfo, Family, Options, Promises};
+use crate::property::Property;
+use crate::sim::RunResult;
+use crate::tape::Tape;
+use crate::workload::Workload;
+
+/// What is known of a workload without its types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkloadInfo {
+    /// The family it belongs to.
+    pub family: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// One line for `list workloads`.
+    pub about: &'static str,
+}
+
+/// What is known of a property before it judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PropertyInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// One line for `list properties`.
+    pub about: &'static str,
+}
+
+type MakeProperty = Box<dyn Fn() -> Box<dyn Property>>;
+
+/// Everything a program can run.
+pub struct Registry {
+    program: String,
+    shelves: BTreeMap<&'static str, Box<dyn Any>>,
+    workloads: Vec<WorkloadInfo>,
+    targets: Vec<Box<dyn Target>>,
+    properties: Vec<(PropertyInfo, MakeProperty)>,
+    library: Library,
+}
+
+impl Registry {
+    /// A registry of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            program: "squall".to_string(),
+            shelves: BTreeMap::new(),
+            workloads: Vec::new(),
+            targets: Vec::new(),
+            properties: Vec::new(),
+            library: Library::default(),
+        }
+    }
+
+    /// The name of the program, as printed commands and cases show it.
+    #[must_use]
+    pub fn program(mut self, name: &str) -> Self {
+        self.program = name.to_string();
+        self
+    }
+
+    /// Adds an engine for a family.
+    #[must_use]
+    pub fn engine<F: Family, E: Engine<F>>(mut self) -> Self {
+        self.targets.push(Box::new(Bound::<F, E>::new()));
+        self
+    }
+
+    /// Adds a workload of a family.
+    ///
+    /// # Panics
+    /// When two families have one name: a mistake of the program.
+    #[must_use]
+    pub fn workload<F: Family>(mut self, workload: Box<dyn Workload<F>>) -> Self {
+        let info = WorkloadInfo { family: F::NAME, name: workload.name(), about: workload.about() };
+        self.workloads.retain(|known| (known.family, known.name) != (info.family, info.name));
+        self.workloads.push(info);
+        let shelf = self.shelves.entry(F::NAME).or_insert_with(|| Box::new(Shelf::<F> { workloads: Vec::new() }));
+        let shelf = shelf.downcast_mut::<Shelf<F>>().expect("a family's name belongs to one family");
+        shelf.workloads.retain(|known| known.name() != info.name);
+        shelf.workloads.push(workload);
+        self
+    }
+
+    /// Adds a property: each run gets a fresh one.
+    #[must_use]
+    pub fn property(mut self, make: impl Fn() -> Box<dyn Property> + 'static) -> Self {
+        let one = make();
+        let info = PropertyInfo { name: one.name(), about: one.about() };
+        self.properties.retain(|(known, _)| known.name != info.name);
+        self.properties.push((info, Box::new(make)));
+        self
+    }
+
+    /// Adds a scenario or profile (`profiles/…`) under a name such as `smoke/bank`.
+    #[must_use]
+    pub fn scenario(mut self, name: &str, text: impl Into<Cow<'static, str>>) -> Self {
+        self.library.add(name, text);
+        self
+    }
+
+    /// Adds many scenarios, as pairs of a name and a text.
+    #[must_use]
+    pub fn scenarios<'a>(self, scenarios: impl IntoIterator<Item = &'a (&'static str, &'static str)>) -> Self {
+        scenarios.into_iter().fold(self, |registry, (name, text)| registry.scenario(name, *text))
+    }
+
+    /// The program's name.
+    #[must_use]
+    pub fn program_name(&self) -> &str {
+        &self.program
+    }
+
+    /// The scenarios known by name.
+    #[must_use]
+    pub const fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// The engines, in the order in which they were added; one that serves two families appears twice.
+    pub fn engines(&self) -> impl Iterator<Item = (&EngineInfo, &'static str)> {
+        self.targets.iter().map(|target| (target.info(), target.family()))
+    }
+
+    /// The workloads.
+    #[must_use]
+    pub fn workloads(&self) -> &[WorkloadInfo] {
+        &self.workloads
+    }
+
+    /// The properties.
+    pub fn properties(&self) -> impl Iterator<Item = PropertyInfo> {
+        self.properties.iter().map(|(info, _)| *info)
+    }
+
+    /// Runs a configuration, with a stored plan or the one the seed makes.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in, or the plan is none.
+    pub fn run(
+        &self,
+        configuration: &Configuration,
+        seed: u64,
+        plan: Option<&Table>,
+        tape: Tape,
+    ) -> Result<RunResult, RunError> {
+        let target = self.target(configuration)?;
+        let mut judges = Vec::new();
+        for name in &configuration.properties {
+            let found = self.properties.iter().find(|(info, _)| info.name == name);
+            judges.push(found.ok_or_else(|| self.no_property(name))?.1());
+        }
+        target.run(&self.job(configuration, seed, plan), &mut judges, tape)
+    }
+
+    /// The plan that the seed makes, as the `[plan]` of a case.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in.
+    pub fn plan_text(&self, configuration: &Configuration, seed: u64) -> Result<String, RunError> {
+        self.target(configuration)?.plan_text(&self.job(configuration, seed, None))
+    }
+
+    /// What the engine promises in this configuration.
+    ///
+    /// # Errors
+    /// When the engine is not compiled in or does not take the options.
+    pub fn promises(&self, configuration: &Configuration) -> Result<Promises, RunError> {
+        let target = self.target(configuration)?;
+        let (info, engine) = (target.info(), &configuration.engine);
+        Ok(target.promises(&Options::resolve(info.options, info.bugs, &engine.options, &engine.bugs)?))
+    }
+
+    pub(super) fn targets(&self) -> impl Iterator<Item = &dyn Target> {
+        self.targets.iter().map(AsRef::as_ref)
+    }
+
+    pub(super) fn shelf(&self, family: &str) -> Option<&dyn Any> {
+        self.shelves.get(family).map(AsRef::as_ref)
+    }
+
+    pub(super) fn no_property(&self, name: &str) -> RunError {
+        let known = self.properties().map(|known| known.name.to_string()).collect();
+        RunError::Property { name: name.to_string(), known }
+    }
+
+    pub(super) fn target(&self, configuration: &Configuration) -> Result<&dyn Target, RunError> {
+        let engine = &configuration.engine;
+        let is_it = |target: &&dyn Target| target.info().name == engine.name && target.family() == engine.family;
+        self.targets().find(is_it).ok_or_else(|| RunError::Engine {
+            name: engine.name.clone(),
+            known: self.engines().map(|(info, _)| info.name.to_string()).collect(),
+        })
+    }
+
+    fn job<'a>(&'a self, configuration: &'a Configuration, seed: u64, plan: Option<&'a Table>) -> Job<'a> {
+        Job { configuration, seed, plan, shelf: self.shelf(&configuration.engine.family) }
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
