@@ -1,6 +1,7 @@
 //! squall: a deterministic concurrent stress simulator for storage engines.
 
 pub mod aio;
+pub mod campaign;
 pub mod disk;
 pub mod engine;
 pub mod engines;

@@ -1,0 +1,37 @@
+//! Campaigns: many runs, in many processes, and what they came to.
+//!
+//! [`run`] hands seeds to worker processes ([`serve`] is their side), confirms what they find by repeating it,
+//! and adds up. It shows nothing: [`Progress`] is told. Threads and clocks live here and nowhere lower; neither
+//! reaches a run, and what a campaign comes to does not depend on them.
+
+mod bucket;
+mod build;
+mod hunt;
+mod lane;
+mod limits;
+mod pool;
+mod progress;
+mod protocol;
+mod store;
+mod summary;
+mod suspect;
+mod tally;
+mod worker;
+
+pub use bucket::{bucket, fault_classes};
+pub use build::build_fingerprint;
+pub use hunt::{
+    CampaignConfig, CampaignError, Found, Interrupts, NotRepeated, Outcome, REPEAT_ONE_IN, is_repeated, run,
+};
+pub use lane::LaneConfig;
+pub use limits::resident_bytes;
+pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerCommand, WorkerId};
+pub use progress::{Progress, Silent, State};
+pub use protocol::{
+    Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Ran, Recorded, Replayed, Request, Response, ScenarioText,
+    Spot, Task,
+};
+pub use store::{Store, StoreError};
+pub use summary::{Inconclusive, Summary, SummaryFinding, SummaryLane, SummarySkipped, SummaryUnstable, VERSION};
+pub use tally::{Compared, Hit, Ops, PolicyTally, Tally};
+pub use worker::serve;

@@ -1,0 +1,226 @@
+//! What parent and worker say to each other: one JSON object a line.
+//!
+//! A worker's lines begin with a mark, because the engine under test may print to standard output too; whatever
+//! bears no mark is ignored. Tasks are answered in the order in which they were sent.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::property::{Judgement, Verdict};
+use crate::scenario::{Entry, StoredFinding};
+use crate::sim::{OpCounts, RunResult};
+use crate::tape::{Divergence, Fingerprint, Timeline};
+
+/// What each of a worker's lines begins with.
+pub const MARK: &str = "@squall ";
+
+/// What a worker is told once, before its first task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// The scenarios, by place.
+    pub scenarios: Vec<ScenarioText>,
+    /// The address space that the worker allows itself, in bytes.
+    pub memory_max: Option<u64>,
+    /// The program's fingerprint, for cases.
+    pub build: Option<Fingerprint>,
+}
+
+/// A scenario with its profiles and flags already merged.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScenarioText {
+    /// Its name.
+    pub name: String,
+    /// Its entries.
+    pub entries: Vec<Entry>,
+}
+
+/// A line from the parent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// The first line.
+    Hello(Hello),
+    /// Any other.
+    Task(Task),
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Run a seed and keep the hash alone.
+    Search(Spot),
+    /// Run a seed and write a case of it, whatever it comes to.
+    Record(Spot),
+    /// Write a case of a seed without running it, because running it takes the process down.
+    Describe(Spot),
+    /// Run a case.
+    Replay(CaseText),
+}
+
+/// A place in the space that a campaign searches.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Spot {
+    /// The scenario's place in [`Hello::scenarios`].
+    pub scenario: usize,
+    /// The engine.
+    pub engine: String,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// A case to replay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseText {
+    /// Shown in errors.
+    pub name: String,
+    /// The case.
+    pub text: String,
+    /// Leave the decisions aside and run the plan from the seed.
+    pub from_seed: bool,
+}
+
+/// A worker's line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Response {
+    /// What the task came to.
+    pub answer: Answer,
+    /// The memory the worker holds now, in bytes, where the system tells.
+    pub memory: Option<u64>,
+}
+
+/// What a task came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Of [`Task::Search`].
+    Ran(Box<Ran>),
+    /// Of [`Task::Record`] and [`Task::Describe`].
+    Recorded(Box<Recorded>),
+    /// Of [`Task::Replay`].
+    Replayed(Box<Replayed>),
+    /// It could not be done; our mistake or the case's, never a finding.
+    Failed(String),
+}
+
+/// What a run came to, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The hash; none when the process did not survive.
+    pub hash: Option<Fingerprint>,
+    /// Turns taken.
+    pub turns: u64,
+    /// How operations ended: answered, refused, in doubt, cut off.
+    pub ops: [u64; 4],
+    /// Crashes.
+    pub crashes: u64,
+    /// Faults that struck, by kind.
+    pub faults: BTreeMap<String, u64>,
+    /// What each property compared, and why it could not say, if so.
+    pub judged: BTreeMap<String, Judged>,
+    /// The finding that counts.
+    pub finding: Option<StoredFinding>,
+    /// Other findings of the same run: property and anomaly.
+    pub also: Vec<String>,
+    /// Bounds that were reached.
+    pub limits: Vec<String>,
+    /// The policy that chose who runs next.
+    pub policy: String,
+}
+
+/// What one property said of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Answers compared.
+    pub compared: u64,
+    /// Why it could not say.
+    pub inconclusive: Option<String>,
+}
+
+/// A case, and the run it is of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The case's text, its bucket still empty.
+    pub case: String,
+    /// The run; none when the case was written without one.
+    pub ran: Option<Ran>,
+    /// The hash turn by turn.
+    pub timeline: Option<Timeline>,
+}
+
+/// What a replay came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replayed {
+    /// The run.
+    pub ran: Ran,
+    /// The first stored decision that did not fit, in words.
+    pub misfit: Option<String>,
+    /// Where the hash parts from the stored one.
+    pub divergence: Option<FirstDivergence>,
+    /// The hash turn by turn.
+    pub timeline: Option<Timeline>,
+    /// How the engine differs from the one the case was found with, where it does.
+    pub identity_differs: Option<String>,
+}
+
+/// Where two runs of one case part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstDivergence {
+    /// The last turn at which both are known to agree.
+    pub agreed_until: Option<u64>,
+    /// The first turn known to differ.
+    pub first: u64,
+}
+
+impl From<Divergence> for FirstDivergence {
+    fn from(divergence: Divergence) -> Self {
+        Self { agreed_until: divergence.agreed_until, first: divergence.first }
+    }
+}
+
+impl fmt::Display for FirstDivergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.agreed_until {
+            Some(turn) if turn + 1 < self.first => {
+                write!(f, "they agree until turn {turn} and differ at turn {} at the latest", self.first)
+            }
+            _ => write!(f, "turn {} is the first that differs", self.first),
+        }
+    }
+}
+
+impl Ran {
+    /// The numbers of a result.
+    #[must_use]
+    pub fn of(result: &RunResult, policy: &str) -> Self {
+        let OpCounts { ok, refused, unknown, pending } = result.ops;
+        let judged = |(name, judgement): &(String, Judgement)| {
+            let inconclusive = match &judgement.verdict {
+                Verdict::Inconclusive(reason) => Some(reason.clone()),
+                Verdict::Holds | Verdict::Violated(_) => None,
+            };
+            (name.clone(), Judged { compared: judgement.compared, inconclusive })
+        };
+        let also = result.findings.iter().skip(1).map(|finding| format!("{}: {}", finding.property, finding.anomaly));
+        Self {
+            hash: Some(result.hash),
+            turns: result.turns,
+            ops: [ok, refused, unknown, pending],
+            crashes: u64::from(result.crashes),
+            faults: result.faults.clone(),
+            judged: result.judged.iter().map(judged).collect(),
+            finding: result.findings.first().map(StoredFinding::from),
+            also: also.collect(),
+            limits: result.limits_reached.clone(),
+            policy: policy.to_string(),
+        }
+    }
+
+    /// Whether it compared nothing: such a run proves nothing.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.finding.is_none() && (self.ops[0] == 0 || self.judged.values().all(|judged| judged.compared == 0))
+    }
+}

@@ -1,0 +1,159 @@
+//! The worker's side of a campaign: reads tasks from standard input, answers on standard output, one at a time.
+//!
+//! A worker has one thread and keeps nothing between tasks that could change a run. It may be killed at any
+//! moment; its parent then knows which task it was at.
+
+use std::io::{BufRead, Error, Write};
+
+use super::limits::{confine, resident_bytes};
+use super::protocol::{Answer, CaseText, Hello, MARK, Ran, Recorded, Replayed, Request, Response, Spot, Task};
+use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, Scenario, StoredFinding};
+use crate::sim::RunResult;
+use crate::tape::{Fingerprint, Tape};
+
+/// Serves tasks until the input ends.
+///
+/// # Errors
+/// When the parent is gone or says something that is no request.
+pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
+    let mut worker = Worker { registry, scenarios: Vec::new(), build: None };
+    for line in input.lines() {
+        let request = serde_json::from_str(&line?).map_err(|error| Error::other(error.to_string()))?;
+        let answer = match request {
+            Request::Hello(hello) => {
+                worker.greet(&hello)?;
+                continue;
+            }
+            Request::Task(task) => worker.answer(&task).unwrap_or_else(Answer::Failed),
+        };
+        let response = Response { answer, memory: resident_bytes(std::process::id()) };
+        // The engine may have printed half a line.
+        writeln!(output, "\n{MARK}{}", serde_json::to_string(&response)?)?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+struct Worker<'a> {
+    registry: &'a Registry,
+    /// The scenarios, each with the engines it runs on once somebody has asked.
+    scenarios: Vec<(Scenario, Option<Vec<Pairing>>)>,
+    build: Option<Fingerprint>,
+}
+
+impl Worker<'_> {
+    fn greet(&mut self, hello: &Hello) -> std::io::Result<()> {
+        confine(hello.memory_max);
+        self.build = hello.build;
+        for text in &hello.scenarios {
+            let scenario = Scenario::new(&text.name, vec![text.entries.clone()]);
+            self.scenarios.push((scenario.map_err(|error| Error::other(error.to_string()))?, None));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, task: &Task) -> Result<Answer, String> {
+        match task {
+            Task::Search(spot) => {
+                let configuration = self.configuration(spot)?;
+                let run = self.registry.run(&configuration, spot.seed, None, Tape::seeded(spot.seed));
+                let result = run.map_err(|error| error.to_string())?;
+                Ok(Answer::Ran(Box::new(ran(&result, &configuration))))
+            }
+            Task::Record(spot) => self.record(spot),
+            Task::Describe(spot) => {
+                let configuration = self.configuration(spot)?;
+                let case = self.case(spot, configuration, None)?;
+                Ok(Answer::Recorded(Box::new(Recorded { case, ran: None, timeline: None })))
+            }
+            Task::Replay(text) => self.replay(text),
+        }
+    }
+
+    fn configuration(&mut self, spot: &Spot) -> Result<Configuration, String> {
+        let (scenario, pairings) = self.scenarios.get_mut(spot.scenario).ok_or("no such scenario")?;
+        let pairings = match pairings {
+            Some(pairings) => pairings,
+            None => pairings.insert(self.registry.pair(scenario, &[]).map_err(|error| error.to_string())?.0),
+        };
+        let pairing = pairings.iter().find(|pairing| pairing.engine == spot.engine);
+        let pairing = pairing.ok_or_else(|| format!("{} does not run on {}", scenario.name, spot.engine))?;
+        pairing.configure(self.registry, scenario, spot.seed).map_err(|error| error.to_string())
+    }
+
+    fn record(&mut self, spot: &Spot) -> Result<Answer, String> {
+        let configuration = self.configuration(spot)?;
+        let run = self.registry.run(&configuration, spot.seed, None, Tape::seeded(spot.seed).recording());
+        let result = run.map_err(|error| error.to_string())?;
+        let ran = ran(&result, &configuration);
+        let timeline = result.timeline.clone();
+        let case = self.case(spot, configuration, Some(result))?;
+        Ok(Answer::Recorded(Box::new(Recorded { case, ran: Some(ran), timeline })))
+    }
+
+    fn case(&self, spot: &Spot, configuration: Configuration, run: Option<RunResult>) -> Result<String, String> {
+        let plan = self.registry.plan_text(&configuration, spot.seed).map_err(|error| error.to_string())?;
+        let mut case = Case {
+            head: Head {
+                format: FORMAT,
+                squall: env!("CARGO_PKG_VERSION").to_string(),
+                program: self.registry.program_name().to_string(),
+                build: self.build,
+                scenario: self.scenarios[spot.scenario].0.name.clone(),
+                seed: spot.seed.to_string(),
+                bucket: String::new(),
+                hash: None,
+                turns: 0,
+            },
+            finding: StoredFinding::default(),
+            configuration,
+            plan: toml::Table::new(),
+            decisions: None,
+            timeline: None,
+        };
+        if let Some(run) = run {
+            case.head.hash = Some(run.hash);
+            case.head.turns = run.turns;
+            case.finding = run.findings.first().map(StoredFinding::from).unwrap_or_default();
+            case.decisions = run.decisions;
+            case.timeline = run.timeline;
+        }
+        case.with_plan_text(&plan).map_err(|error| error.to_string())
+    }
+
+    fn replay(&self, text: &CaseText) -> Result<Answer, String> {
+        let case = Case::parse(&text.name, &text.text).map_err(|error| error.to_string())?;
+        let tape = match case.decisions.clone().filter(|_| !text.from_seed) {
+            Some(decisions) => Tape::recorded(case.seed(), decisions),
+            None => Tape::seeded(case.seed()).recording(),
+        };
+        let run = self.registry.run(&case.configuration, case.seed(), Some(&case.plan), tape);
+        let result = run.map_err(|error| error.to_string())?;
+        let divergence = match (&case.timeline, &result.timeline) {
+            (Some(stored), Some(now)) => stored.first_divergence(now).map(Into::into),
+            _ => None,
+        };
+        let misfit = result.misfit.map(|misfit| format!("at turn {} `{}` cannot run", misfit.turn, misfit.actor));
+        Ok(Answer::Replayed(Box::new(Replayed {
+            ran: ran(&result, &case.configuration),
+            misfit,
+            divergence,
+            timeline: result.timeline,
+            identity_differs: self.identity_differs(&case),
+        })))
+    }
+
+    /// How the engine differs from the one that the case was found with, if it says so itself or was built anew.
+    fn identity_differs(&self, case: &Case) -> Option<String> {
+        let choice = &case.configuration.engine;
+        let (info, _) = self.registry.engines().find(|(info, _)| info.name == choice.name)?;
+        if info.version != choice.version {
+            return Some(format!("it is version {} now and was {}", info.version, choice.version));
+        }
+        (case.head.build != self.build).then(|| "the program has been built anew".to_string())
+    }
+}
+
+fn ran(result: &RunResult, configuration: &Configuration) -> Ran {
+    Ran::of(result, configuration.world.policy.name())
+}
