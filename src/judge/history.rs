@@ -5,6 +5,7 @@
 //! other's call. Invariant: an operation that failed for sure is not in the history at all; one
 //! whose outcome is unknown has [`NEVER`] as its return.
 
+use super::hash::Map;
 use super::value::{Value, Values};
 
 /// The return time of an operation that never returned.
@@ -173,30 +174,38 @@ impl History {
     /// # Errors
     /// The first flaw, by position.
     pub fn validate(&self) -> Result<(), Flaw> {
-        let mut order: Vec<u32> = (0..self.operations.len() as u32).collect();
-        order.sort_unstable_by_key(|&i| {
-            let op = &self.operations[i as usize];
-            (op.process, op.call, op.ret)
-        });
+        let mut last: Map<u32, u32> = Map::default();
         let mut flaw: Option<Flaw> = None;
-        let mut note = |index: u32, what: String| {
-            if flaw.as_ref().is_none_or(|f| f.index > index as usize) {
-                flaw = Some(Flaw { index: index as usize, what });
+        let mut look = |index: u32| {
+            let op = &self.operations[index as usize];
+            let before = last.insert(op.process, index);
+            let earlier = before.map(|before| &self.operations[before as usize]);
+            let what = match (before, earlier) {
+                _ if op.ret < op.call => {
+                    format!("returns at {} before its call at {}", op.ret, op.call)
+                }
+                (Some(before), Some(earlier)) if earlier.ret > op.call => {
+                    let why = if earlier.returned() { "has not returned yet" } else { "never returned" };
+                    let process = op.process;
+                    format!("process {process} calls while its operation {before} {why}")
+                }
+                _ => return,
+            };
+            let index = index as usize;
+            if flaw.as_ref().is_none_or(|f| f.index > index) {
+                flaw = Some(Flaw { index, what });
             }
         };
-        for (at, &i) in order.iter().enumerate() {
-            let op = &self.operations[i as usize];
-            if op.ret < op.call {
-                note(i, format!("returns at {} before its call at {}", op.ret, op.call));
-            }
-            let Some(&before) = at.checked_sub(1).and_then(|p| order.get(p)) else {
-                continue;
-            };
-            let earlier = &self.operations[before as usize];
-            if earlier.process == op.process && earlier.ret > op.call {
-                let why = if earlier.returned() { "has not returned yet" } else { "never returned" };
-                note(i, format!("process {} calls while its operation {before} {why}", op.process));
-            }
+        let count = self.operations.len() as u32;
+        if self.operations.is_sorted_by_key(|op| op.call) {
+            (0..count).for_each(&mut look);
+        } else {
+            let mut order: Vec<u32> = (0..count).collect();
+            order.sort_unstable_by_key(|&i| {
+                let op = &self.operations[i as usize];
+                (op.call, op.ret, i)
+            });
+            order.into_iter().for_each(&mut look);
         }
         flaw.map_or(Ok(()), Err)
     }

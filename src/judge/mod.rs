@@ -7,7 +7,8 @@
 //!
 //! | question | entry |
 //! |---|---|
-//! | is there an order of these operations? | [`linearizable`] |
+//! | is there an order of these operations on a known object? | [`Object::judge`] |
+//! | is there an order of these operations on an object of my own? | [`linearizable`] |
 //! | does the bank's total stay? | [`total`] |
 //! | which isolation do these transactions show? | [`list_append`] |
 //!
@@ -22,11 +23,13 @@
 //! assert_eq!(witness.operations.len(), 2);
 //! ```
 
+mod fast;
 mod general;
 mod hash;
 mod history;
 mod limits;
 mod model;
+mod object;
 mod total;
 pub mod txn;
 mod value;
@@ -36,6 +39,7 @@ pub use general::linearizable;
 pub use history::{FUNCTIONS, Flaw, Function, History, NEVER, Operation};
 pub use limits::Limits;
 pub use model::{Bank, Call, Chain, Counter, ListAppend, Model, Part, PriorityQueue, Queue, Register, SetModel, Stack};
+pub use object::{OBJECTS, Object};
 pub use total::total;
 pub use txn::{Consistency, Isolation, Mop, Outcome, TxnHistory, list_append};
 pub use value::{Value, Values};

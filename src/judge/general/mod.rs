@@ -8,6 +8,7 @@ mod search;
 mod window;
 
 pub(crate) use search::{Found, Problem};
+pub(crate) use window::explain;
 
 use super::history::{History, NEVER};
 use super::limits::{Limits, Spent};

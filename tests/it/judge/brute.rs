@@ -27,7 +27,7 @@ pub(crate) const BALANCES: [i64; 2] = [10, 10];
 
 /// A plain sequential object of any kind, per key.
 #[derive(Debug, Clone)]
-pub(crate) struct Object {
+pub(crate) struct Plain {
     kind: Kind,
     registers: BTreeMap<u32, Value>,
     counters: BTreeMap<u32, i64>,
@@ -36,7 +36,7 @@ pub(crate) struct Object {
     balances: Vec<i64>,
 }
 
-impl Object {
+impl Plain {
     pub(crate) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -114,10 +114,10 @@ impl Object {
 pub(crate) fn has_order(kind: Kind, history: &History) -> bool {
     let mut values = history.values.clone();
     let remaining: Vec<&Operation> = history.operations.iter().collect();
-    search(&Object::new(kind), &remaining, &mut values)
+    search(&Plain::new(kind), &remaining, &mut values)
 }
 
-fn search(object: &Object, remaining: &[&Operation], values: &mut Values) -> bool {
+fn search(object: &Plain, remaining: &[&Operation], values: &mut Values) -> bool {
     if remaining.iter().all(|op| !op.returned()) {
         return true;
     }

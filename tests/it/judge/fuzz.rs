@@ -4,11 +4,11 @@
 //! A seed gives the same histories everywhere.
 
 use squall::judge::{
-    Bank, Counter, Function, History, Judgement, Limits, ListAppend, NEVER, Operation, PriorityQueue, Queue, Register,
-    SetModel, Stack, Value, Verdict, linearizable,
+    Bank, Counter, Function, History, Judgement, Limits, ListAppend, NEVER, Object, Operation, PriorityQueue, Queue,
+    Register, SetModel, Stack, Value, Verdict, linearizable,
 };
 
-use super::brute::{BALANCES, KINDS, Kind, Object, has_order};
+use super::brute::{BALANCES, KINDS, Kind, Plain, has_order};
 
 /// Histories of each kind.
 const ROUNDS: u64 = 4_000;
@@ -71,7 +71,7 @@ pub(crate) fn draw(shape: Shape, draws: &mut Draws) -> History {
         points.push((point, index as usize, effect));
     }
     points.sort_unstable();
-    let mut object = Object::new(shape.kind);
+    let mut object = Plain::new(shape.kind);
     for (_, index, effect) in points {
         if effect {
             let op = history.operations[index];
@@ -242,4 +242,54 @@ fn a_witness_without_the_rest_of_its_window_still_has_no_order() {
         let order = has_order(Kind::Register, &weaker);
         assert!(!order, "seed {seed}: {witness} of {:#?}", history.operations);
     }
+}
+
+/// The judgement of the fastest method the shape allows.
+fn fast(kind: Kind, history: &History) -> Option<Judgement> {
+    let object = match kind {
+        Kind::Register => Object::Register,
+        Kind::Set => Object::Set,
+        Kind::Queue => Object::Queue,
+        Kind::Stack => Object::Stack,
+        Kind::Priority => Object::PriorityQueue,
+        Kind::Counter | Kind::List | Kind::Bank => return None,
+    };
+    let judgement = object.judge(history, &Limits::default());
+    (judgement.method != "search").then_some(judgement)
+}
+
+#[test]
+fn the_fast_methods_agree_with_brute_force_on_values_written_once() {
+    for kind in KINDS {
+        let (mut good, mut bad) = (0, 0);
+        for seed in 0..4 * ROUNDS {
+            let shape = Shape { kind, operations_max: 8, unique: true };
+            let history = draw(shape, &mut Draws::new(seed));
+            let Some(judgement) = fast(kind, &history) else {
+                continue;
+            };
+            let truth = has_order(kind, &history);
+            *(if truth { &mut good } else { &mut bad }) += 1;
+            compare(truth, &judgement, &history, seed);
+            if let Some(witness) = judgement.witness().filter(|_| kind != Kind::Set) {
+                let mut alone = history.clone();
+                let named = witness.operations.iter();
+                alone.operations = named.map(|named| history.operations[named.index]).collect();
+                assert!(!has_order(kind, &alone), "seed {seed}: {witness} of {history:#?}");
+            }
+        }
+        let applies = !matches!(kind, Kind::Counter | Kind::List | Kind::Bank);
+        assert!(!applies || (good > ROUNDS && bad > ROUNDS / 20), "{kind:?}: {good} {bad}");
+    }
+}
+
+#[test]
+fn a_value_written_twice_is_left_to_the_search() {
+    let mut history = History::new();
+    for process in 0..2 {
+        history.push(process, (0, Some(1)), Function::Write, "", (1.into(), Value::Null));
+    }
+    history.push(2, (2, Some(3)), Function::Read, "", (Value::Null, 1.into()));
+    let judgement = Object::Register.judge(&history, &Limits::default());
+    assert_eq!((judgement.holds(), judgement.method.as_str()), (true, "search"));
 }
