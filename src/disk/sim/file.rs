@@ -8,8 +8,10 @@
 //!
 //! Invariant: without media faults and failed syncs, the medium with all pending changes is the cache.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
+use super::config::{FailedSync, SECTOR_BYTES};
 use super::image::{Image, PAGE_BYTES};
 use crate::tape::Actor;
 
@@ -37,6 +39,14 @@ pub(super) struct Pending {
     /// The I/O that made it.
     pub(super) actor: Actor,
     pub(super) change: Change,
+    /// A sync covered it, and the device keeps it in its cache.
+    pub(super) on_device: bool,
+}
+
+impl Pending {
+    pub(super) const fn new(seq: u64, actor: Actor, change: Change) -> Self {
+        Self { seq, actor, change, on_device: false }
+    }
 }
 
 /// A file, by whatever name.
@@ -49,11 +59,29 @@ pub(super) struct FileState {
     pub(super) pending: Vec<Pending>,
     /// Alive while somebody holds the file open.
     pub(super) open: Weak<()>,
+    /// Whether it has a name now.
+    pub(super) linked: bool,
+    /// A sync has succeeded that should have failed; the next one will.
+    pub(super) late: bool,
+    /// Sectors that cannot be read until they are rewritten.
+    pub(super) bad: BTreeSet<u64>,
+    /// Sectors as they were before their last write; kept only in runs with stale reads.
+    pub(super) old: BTreeMap<u64, [u8; SECTOR_BYTES]>,
 }
 
 impl FileState {
     pub(super) fn new(path: Arc<str>) -> Self {
-        Self { path, cache: Image::default(), medium: Image::default(), pending: Vec::new(), open: Weak::new() }
+        Self {
+            path,
+            cache: Image::default(),
+            medium: Image::default(),
+            pending: Vec::new(),
+            open: Weak::new(),
+            linked: false,
+            late: false,
+            bad: BTreeSet::new(),
+            old: BTreeMap::new(),
+        }
     }
 
     /// A token to hold as long as the file is open.
@@ -74,19 +102,36 @@ impl FileState {
         } else {
             self.cache.write(offset, source);
         }
-        self.pending.push(Pending { seq, actor, change: Change::Write { offset, bytes } });
+        self.pending.push(Pending::new(seq, actor, Change::Write { offset, bytes }));
     }
 
     /// Sets the length in the cache and notes it as pending.
     pub(super) fn set_len(&mut self, seq: u64, actor: Actor, len: u64) {
         self.cache.set_len(len);
-        self.pending.push(Pending { seq, actor, change: Change::SetLen(len) });
+        self.pending.push(Pending::new(seq, actor, Change::SetLen(len)));
     }
 
-    /// Makes durable what was applied before `seq`.
-    pub(super) fn sync(&mut self, seq: u64) {
-        let covered = self.pending.partition_point(|pending| pending.seq < seq);
-        self.settle(covered);
+    /// How many pending changes were applied before `seq`.
+    pub(super) fn covered(&self, seq: u64) -> usize {
+        self.pending.partition_point(|pending| pending.seq < seq)
+    }
+
+    /// A sync of the `covered` oldest changes has failed after the first `reached` had been written.
+    pub(super) fn fail_sync(&mut self, policy: FailedSync, covered: usize, reached: usize) {
+        self.settle(reached);
+        match policy {
+            FailedSync::KeptDirty => {}
+            FailedSync::CleanNew => drop(self.pending.drain(..covered - reached)),
+            FailedSync::Late => {
+                self.pending.drain(..covered - reached);
+                self.late = true;
+            }
+            FailedSync::CleanOld => {
+                self.pending.drain(..covered - reached);
+                self.cache = self.medium.clone();
+                self.pending.iter().for_each(|pending| pending.change.apply(&mut self.cache));
+            }
+        }
     }
 
     /// Makes the `count` oldest pending changes durable.

@@ -107,7 +107,7 @@ impl Io for SimIo {
     }
 
     fn now(&self) -> u64 {
-        self.disk.now()
+        self.disk.engine_now()
     }
 
     fn random(&self) -> u64 {
@@ -125,8 +125,8 @@ fn create(state: &mut State, path: &str) -> FileId {
     let id = FileId(state.world.files.len() as u32);
     let path: Arc<str> = path.into();
     state.world.files.push(FileState::new(path.clone()));
-    let (seq, actor) = (state.world.next_seq(), state.issuers.next());
-    state.world.names.change(seq, actor, NameChange::Create(path, id));
+    let actor = state.issuers.next();
+    state.world.change_names(actor, NameChange::Create(path, id));
     id
 }
 

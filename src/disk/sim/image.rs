@@ -118,6 +118,19 @@ impl Image {
         chunk[page as usize % CHUNK_PAGES].as_ref()
     }
 
+    /// How many of the first `len` bytes at `offset` can be written when only `room` holes may be filled.
+    pub(super) fn fitting(&self, offset: u64, len: usize, mut room: u64) -> usize {
+        for (page, _, part) in parts(offset, len) {
+            if self.page(page).is_none() {
+                if room == 0 {
+                    return part.start;
+                }
+                room -= 1;
+            }
+        }
+        len
+    }
+
     fn slot(&mut self, page: u64) -> &mut Option<Page> {
         let chunks = Arc::make_mut(&mut self.chunks);
         let at = page as usize / CHUNK_PAGES;

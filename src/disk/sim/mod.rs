@@ -19,9 +19,13 @@ mod file;
 mod flight;
 mod handle;
 mod image;
+mod media;
 mod names;
+mod report;
+mod rule;
 mod state;
 mod stats;
+mod survivors;
 mod timers;
 mod turn;
 
@@ -31,10 +35,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub use config::{DiskConfig, SECTOR_BYTES, SurvivorWeights};
-pub use crash::{CrashReport, FileFate, NameFate, Selection};
+pub use config::{DiskConfig, DiskConfigError, FailedSync, FaultClasses, MediaFault, SECTOR_BYTES, SurvivorWeights};
 pub use flight::IoId;
 pub use image::PAGE_BYTES;
+pub use report::{CrashReport, FileFate, NameFate, Selection};
+pub use rule::{Dice, FaultRule, IoFacts, Strike};
 pub use stats::DiskStats;
 
 use crate::aio::{Completion, CompletionError, FileId, IoKind, Resource};
@@ -194,6 +199,11 @@ impl SimDisk {
         self.lock().faults_on = on;
     }
 
+    /// Adds a fault of the user's own.
+    pub fn add_rule(&self, rule: Arc<dyn FaultRule>) {
+        self.lock().rules.push(rule);
+    }
+
     /// Stops everything. Later submissions through handles given out so far fail with `Aborted`, without
     /// effect. What was in flight is returned, oldest first, timers last, for the caller to abort.
     #[must_use]
@@ -243,7 +253,7 @@ impl SimDisk {
         world.names.now.iter().map(|(path, id)| (path.to_string(), bytes(id))).collect()
     }
 
-    /// The time, in ticks.
+    /// The time, in ticks. It never jumps, unlike what engines see by [`Io::now`].
     #[must_use]
     pub fn now(&self) -> u64 {
         self.lock().timers.now()
@@ -329,6 +339,10 @@ impl SimDisk {
             completion.error(error);
         }
         completion
+    }
+
+    fn engine_now(&self) -> u64 {
+        self.lock().timers.seen()
     }
 
     fn random(&self) -> u64 {

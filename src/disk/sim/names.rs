@@ -21,6 +21,8 @@ pub(super) struct Entry {
     /// The I/O that made it.
     pub(super) actor: Actor,
     pub(super) change: NameChange,
+    /// A sync covered it, and the device keeps it in its cache.
+    pub(super) on_device: bool,
 }
 
 /// What happens to names.
@@ -82,7 +84,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn change(&mut self, seq: u64, actor: Actor, change: NameChange) {
         change.apply(&mut self.now);
-        self.pending.push(Entry { seq, actor, change });
+        self.pending.push(Entry { seq, actor, change, on_device: false });
     }
 
     /// The files directly in `directory`.
@@ -97,8 +99,9 @@ impl Names {
         self.now.keys().filter_map(name).collect()
     }
 
-    /// Makes durable what had been changed in `directory` before `seq`, and what that builds upon.
-    pub(super) fn sync(&mut self, directory: &str, seq: u64) {
+    /// Makes durable what had been changed in `directory` before `seq`, and what that builds upon; or says
+    /// so only (`lie`), and the device has it in its cache.
+    pub(super) fn sync(&mut self, directory: &str, seq: u64, lie: bool) {
         let mut needed = BTreeSet::new();
         let mut covered: Vec<bool> = self
             .pending
@@ -114,12 +117,13 @@ impl Names {
             })
             .collect();
         let durable = &mut self.durable;
-        self.pending.retain(|entry| {
+        self.pending.retain_mut(|entry| {
             let covered = covered.pop().unwrap_or(false);
-            if covered {
+            entry.on_device |= covered && lie;
+            if covered && !lie {
                 entry.change.apply(durable);
             }
-            !covered
+            !covered || lie
         });
     }
 

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use super::config::DiskConfig;
+use super::config::{DiskConfig, FailedSync, MediaFault};
 use super::file::{Change, FileState};
 use super::flight::{Flight, Flights, Issuers, Op};
 use super::names::{NameChange, Names};
+use super::rule::FaultRule;
 use super::stats::DiskStats;
 use super::timers::Timers;
 use crate::aio::{Completion, FileId};
@@ -25,6 +26,10 @@ pub(super) struct World {
     pub(super) crashes: u32,
     /// Pages that hold bytes in all caches.
     pub(super) pages: u64,
+    /// Drawn once per run, at the first failed sync.
+    pub(super) failed_sync: Option<FailedSync>,
+    /// Drawn once per run, at the first I/O.
+    pub(super) media: Option<MediaFault>,
 }
 
 impl World {
@@ -35,6 +40,28 @@ impl World {
     pub(super) fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq
+    }
+
+    /// Changes the directory, and notes who has a name.
+    pub(super) fn change_names(&mut self, actor: Actor, change: NameChange) {
+        let seq = self.next_seq();
+        let replaced = change.paths().next().and_then(|path| self.names.now.get(path).copied());
+        if let Some(file) = replaced {
+            self.file(file).linked = false;
+        }
+        if let Some(file) = change.file() {
+            self.file(file).linked = true;
+        }
+        if let NameChange::Rename { to, file, .. } = &change {
+            self.file(*file).path = Arc::clone(to);
+        }
+        self.names.change(seq, actor, change);
+    }
+
+    /// The room taken, in pages: files that somebody can still reach.
+    pub(super) fn pages_taken(&self) -> u64 {
+        let reachable = |file: &&FileState| file.linked || file.open.strong_count() > 0;
+        self.files.iter().filter(reachable).map(|file| file.cache.pages()).sum()
     }
 
     /// Forgets the bytes of files that nobody can reach any more.
@@ -92,6 +119,7 @@ pub(super) struct State {
     pub(super) stats: DiskStats,
     /// A tape on which everything is calm, of this run's seed.
     pub(super) calm: Tape,
+    pub(super) rules: Vec<Arc<dyn FaultRule>>,
     /// Room to gather the parts of a vectored write.
     pub(super) scratch: Vec<u8>,
 }
@@ -110,6 +138,7 @@ impl State {
             ghosts: Vec::new(),
             stats: DiskStats::default(),
             calm: Tape::recorded(seed, Decisions::default()),
+            rules: Vec::new(),
             scratch: Vec::new(),
         }
     }
@@ -119,7 +148,6 @@ impl State {
         self.epoch += 1;
         self.frozen = true;
         let flights = self.flights.drain();
-        self.ghosts.clear();
         for flight in &flights {
             let ghost = ghost(flight, &mut self.scratch);
             self.ghosts.extend(ghost);

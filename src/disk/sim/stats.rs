@@ -17,6 +17,9 @@ pub struct DiskStats {
     pub bytes_written: u64,
     /// The most pages of 4 KiB that held bytes at one time.
     pub pages_touched: u64,
+    /// Syncs that answered for something which was lost all the same, because the device lied or the error
+    /// came late: no engine can keep what it promised on their word.
+    pub syncs_betrayed: u64,
     /// Faults that struck, by kind.
     pub faults: BTreeMap<&'static str, u64>,
 }

@@ -9,6 +9,8 @@ use crate::aio::Completion;
 #[derive(Default)]
 pub(super) struct Timers {
     now: u64,
+    /// How far the clock that engines see is off, in ticks.
+    skew: i64,
     serial: u64,
     heap: BinaryHeap<Reverse<Timer>>,
     /// Deadlines of slow operations; passed ones are forgotten when asked.
@@ -44,6 +46,15 @@ impl Ord for Timer {
 impl Timers {
     pub(super) const fn now(&self) -> u64 {
         self.now
+    }
+
+    /// The time as engines see it, which may jump. Deadlines do not: they count true ticks.
+    pub(super) const fn seen(&self) -> u64 {
+        self.now.saturating_add_signed(self.skew)
+    }
+
+    pub(super) const fn jump(&mut self, ticks: i64) {
+        self.skew = self.skew.saturating_add(ticks);
     }
 
     pub(super) const fn tick(&mut self, ticks: u64) {

@@ -1,9 +1,9 @@
 //! What can be left after a crash: every image, and no other.
 
 use squall::disk::sim::{DiskConfig, SurvivorWeights};
-use squall::tape::Ratio;
+use squall::tape::{Ratio, Tape};
 
-use super::script::check as check_with;
+use super::script::{Player, check as check_with};
 
 const START: &str = "create a; syncdir; write a 0 AAAA; sync a; ";
 
@@ -134,4 +134,58 @@ fn a_change_of_a_name_is_lost_with_the_one_it_builds_upon() {
 #[test]
 fn a_crash_can_follow_a_crash() {
     check("write a 0 BBBB; sync a; CRASH os; write a 0 C; sync a; CRASH os", &["a=CBBB"]);
+}
+
+/// What each byte of a file may be after a crash: what the last sync answered for, or anything written since.
+struct Bytes {
+    durable: Vec<u8>,
+    since: Vec<(usize, Vec<u8>)>,
+}
+
+impl Bytes {
+    fn sync(&mut self, covered: usize) {
+        for (offset, bytes) in self.since.drain(..covered) {
+            self.durable[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+    }
+
+    fn may_be(&self, at: usize, byte: u8) -> bool {
+        let written =
+            |(offset, bytes): &(usize, Vec<u8>)| at.checked_sub(*offset).and_then(|n| bytes.get(n)) == Some(&byte);
+        self.durable[at] == byte || self.since.iter().any(written)
+    }
+}
+
+#[test]
+fn every_byte_left_by_a_random_script_was_there_before() {
+    let config = DiskConfig {
+        survivors: SurvivorWeights { garbage: 0, ..SurvivorWeights::default() },
+        unsynced_writes_max: 6,
+        ..DiskConfig::default()
+    };
+    arbtest::arbtest(|u| {
+        let mut script = "create a; syncdir; write a 0 A*9000; sync a".to_string();
+        let mut model = Bytes { durable: vec![b'A'; 9000], since: vec![] };
+        for _ in 0..u.int_in_range(1..=20)? {
+            let (offset, letter) = (u.int_in_range(0..=4000)?, *u.choose(b"BCDEF")?);
+            let len = *u.choose(&[1, 512, 700, 4096, 5000])?;
+            let offset = if u.arbitrary()? { offset / 512 * 512 } else { offset };
+            let fly = if u.ratio(1, 4)? { "fly " } else { "" };
+            script += &format!("; {fly}write a {offset} {}*{len}", letter as char);
+            model.since.push((offset, vec![letter; len]));
+            if fly.is_empty() && u.ratio(1, 4)? && !script.contains("fly") {
+                script += "; sync a";
+                model.sync(model.since.len());
+            }
+        }
+        script += if u.arbitrary()? { "; CRASH os" } else { "; CRASH power" };
+        let mut player = Player::new(&config, Tape::seeded(u.arbitrary()?));
+        player.play(&script);
+        let content = player.disk.content();
+        assert_eq!((content.len(), content[0].1.len()), (1, 9000), "{script}");
+        for (at, byte) in content[0].1.iter().enumerate() {
+            assert!(model.may_be(at, *byte), "byte {at} is {byte} after {script}");
+        }
+        Ok(())
+    });
 }

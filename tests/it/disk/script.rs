@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use squall::aio::{Buffer, Completion, CompletionError};
+use squall::aio::{Buffer, Completion, CompletionError, Resource};
 use squall::disk::sim::{DiskConfig, IoTurn, SimDisk, Submitted};
 use squall::disk::{File, Io, OpenMode};
 use squall::history::CrashKind;
@@ -140,9 +140,13 @@ impl Player {
                 IoTurn::Finished(finish) => break finish.run(),
             }
         }
+        let asked = match submitted.resource {
+            Resource::File { start, end, .. } => (end - start) as usize,
+            _ => 0,
+        };
         let answer = match (name.as_str(), completion.result().expect("its turn is over")) {
             ("read", Ok(count)) => image(&completion.buffer().expect("a read has one").lock()[..count]),
-            ("write", Ok(count)) if self.disk.stats().faults.contains_key("write-short") => format!("{count}"),
+            ("write", Ok(count)) if count != asked => format!("{count}"),
             (_, Ok(_)) => return,
             (_, Err(CompletionError::Io(error))) if error.done > 0 => format!("{}@{}", error.kind.name(), error.done),
             (_, Err(CompletionError::Io(error))) => error.kind.name().to_string(),
