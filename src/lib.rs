@@ -10,6 +10,7 @@ pub mod judge;
 pub mod property;
 pub mod scenario;
 pub mod sched;
+pub mod shrink;
 pub mod sim;
 pub mod tape;
 pub mod trace;

@@ -20,13 +20,24 @@ pub(super) struct Client<'a, F: Family, C> {
     pub(super) waiting: Option<Completion>,
     /// The operation under way.
     pub(super) running: Option<Running<F>>,
-    /// The ordinal of the operation under way or next, crashes included; part of the identity of its I/O.
+    /// The ordinal of the operation under way; part of the identity of its I/O. It is the operation's place in
+    /// the plan, not a count, so that an operation that is taken out of a plan renames no other.
     pub(super) ordinal: u32,
     /// The transaction under way, as numbered in the history.
     pub(super) open: Option<u32>,
     rollback_due: bool,
     script: &'a [Transaction<F>],
     at: (usize, usize),
+    /// The transaction that the operation under way belongs to.
+    open_at: usize,
+}
+
+/// How many ordinals a transaction has; the last is its rollback's. Longer transactions run into the next
+/// one's numbers, which costs a name, not a mistake: one connection does one thing at a time.
+const ORDINALS_PER_TRANSACTION: u32 = 100;
+
+fn place(transaction: usize, op: usize) -> u32 {
+    (transaction as u32).saturating_mul(ORDINALS_PER_TRANSACTION).saturating_add(op as u32)
 }
 
 /// An operation under way.
@@ -52,6 +63,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
             rollback_due: false,
             script,
             at: (0, 0),
+            open_at: 0,
         };
         client.skip_empty();
         client
@@ -72,9 +84,12 @@ impl<'a, F: Family, C> Client<'a, F, C> {
     /// The next operation, and moves on.
     pub(super) fn next_op(&mut self) -> Option<F::Op> {
         if std::mem::take(&mut self.rollback_due) {
+            self.ordinal = place(self.open_at, ORDINALS_PER_TRANSACTION as usize - 1);
             return F::rollback();
         }
         let op = self.script.get(self.at.0)?.ops.get(self.at.1)?.clone();
+        self.ordinal = place(self.at.0, self.at.1);
+        self.open_at = self.at.0;
         self.at.1 += 1;
         self.skip_empty();
         Some(op)
@@ -91,7 +106,6 @@ impl<'a, F: Family, C> Client<'a, F, C> {
     pub(super) fn finished(&mut self, role: Role, failed: bool) {
         self.running = None;
         self.waiting = None;
-        self.ordinal += 1;
         match role {
             Role::Commit | Role::Rollback => self.open = None,
             Role::Begin | Role::Member | Role::Maintenance => {
@@ -121,9 +135,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
 
     /// The connection is gone, and with it whatever it was doing.
     pub(super) fn disconnect(&mut self) {
-        if self.running.take().is_some() {
-            self.ordinal += 1;
-        }
+        self.running = None;
         self.waiting = None;
         self.open = None;
         self.rollback_due = false;

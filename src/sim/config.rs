@@ -41,7 +41,7 @@ impl WorldConfig {
     /// Whether the media may fail: an engine may then refuse, but must not answer wrongly.
     #[must_use]
     pub fn has_media_faults(&self) -> bool {
-        false
+        !self.disk.media.is_empty() && !self.disk.media_rate.is_zero()
     }
 }
 

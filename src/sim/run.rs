@@ -32,6 +32,8 @@ use crate::workload::{Transaction, Workload};
 const OPEN_ATTEMPTS: u32 = 3;
 /// How often operations are checked for having taken too long, in turns.
 const STARVATION_PERIOD: u64 = 1024;
+/// How many ordinals the engine's own operations have between two crashes.
+const ENGINE_ORDINALS_PER_LIFE: u32 = 1_000_000;
 /// How many turns of recovery a second crash may strike in.
 const RECOVERY_TURNS: u32 = 64;
 
@@ -122,6 +124,8 @@ struct Run<'a, F: Family, E: Engine<F>> {
     after: After,
     outcome: RunHash,
     outcome_due: bool,
+    /// The ordinal of what the engine itself or the script does, counted anew after each crash.
+    engine_ordinal: u32,
     turn: u64,
     progress_turn: u64,
     faults_on: bool,
@@ -176,6 +180,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             after: After::Keep,
             outcome: RunHash::new(),
             outcome_due: false,
+            engine_ordinal: 0,
             turn: 0,
             progress_turn: 0,
             faults_on: false,
@@ -403,6 +408,13 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn start_op(&mut self, index: usize) -> Result<bool, Stop> {
         let client = &mut self.clients[index];
         let Some(op) = client.next_op() else { return Ok(false) };
+        if client.id == ENGINE {
+            self.engine_ordinal += 1;
+            client.ordinal = self.engine_ordinal;
+            self.disk.set_issuer(ENGINE, client.ordinal);
+        } else {
+            self.disk.set_issuer(client.id, client.ordinal);
+        }
         let role = F::role(&op);
         if role == Role::Begin {
             client.open = Some(self.next_transaction);
@@ -473,6 +485,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     }
 
     fn do_job(&mut self, job: Job) -> Result<(), Stop> {
+        self.engine_ordinal += 1;
         self.job = Some(job);
         let index = self.clients.len();
         let mut core = self.core.lock();
@@ -488,7 +501,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
         self.job_waiting = None;
         let job = self.job.expect("the engine has a job while it has an actor");
-        self.disk.set_issuer(ENGINE, self.script().ordinal);
+        self.disk.set_issuer(ENGINE, self.engine_ordinal);
         let engine = self.engine.as_mut().expect("a job needs an engine");
         let step = catch_unwind(AssertUnwindSafe(|| match job {
             Job::Open => engine.open().map(|result| result.map(|()| Vec::new())),
@@ -506,8 +519,6 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         self.show(Actor::Connection(ENGINE), Effect::Returned { op: None });
         self.job_result = result;
         self.job = None;
-        let script = self.clients.len() - 1;
-        self.clients[script].ordinal += 1;
         self.after = After::Remove(slot);
         Ok(())
     }
@@ -534,7 +545,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     }
 
     fn connect(&mut self, index: usize) -> Result<(), Stop> {
-        self.disk.set_issuer(ENGINE, self.script().ordinal);
+        self.disk.set_issuer(ENGINE, self.engine_ordinal);
         let engine = self.engine.as_mut().expect("an engine is open");
         let connected = catch_unwind(AssertUnwindSafe(|| engine.connect()));
         let connection = match connected {
@@ -646,6 +657,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         self.pump.store(0, Ordering::Relaxed);
         self.after = After::Keep;
         self.crashes += 1;
+        self.engine_ordinal = self.crashes * ENGINE_ORDINALS_PER_LIFE;
         self.show(Actor::Crash, Effect::Crashed { kind });
         self.note_fact(Fact::Crash { kind });
     }

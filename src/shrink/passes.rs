@@ -1,0 +1,250 @@
+//! What is proposed, in which order.
+//!
+//! The coarse passes come first: a connection less makes every later replay cheaper. All are repeated until a
+//! whole round has taken nothing away.
+
+use toml::Value;
+
+use super::{Search, Subject, connections};
+use crate::scenario::RunError;
+use crate::tape::{Actor, Decisions, Segment};
+
+/// All passes, until nothing more can be taken away.
+pub(super) fn run(search: &mut Search<'_>) -> Result<(), RunError> {
+    loop {
+        let mut smaller = cut(search)?;
+        smaller |= drop_connections(search)?;
+        smaller |= drop_transactions(search)?;
+        smaller |= drop_ops(search)?;
+        smaller |= drop_draws(search)?;
+        smaller |= drop_crashes(search)?;
+        smaller |= straighten(search)?;
+        if !smaller || search.is_over() {
+            return Ok(());
+        }
+    }
+}
+
+/// The shortest beginning of the schedule after which all may be calm.
+fn cut(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let mut kept = false;
+    let (mut low, mut high) = (0, search.best().decisions.schedule.len());
+    while low < high && !search.is_over() {
+        let middle = low.midpoint(high);
+        let mut proposal = search.best().clone();
+        proposal.decisions.schedule.truncate(middle);
+        if search.propose(&proposal)? {
+            kept = true;
+            high = middle.min(search.best().decisions.schedule.len());
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(kept)
+}
+
+fn drop_connections(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let names: Vec<String> = connections(&search.best().plan).map(|(name, _)| name.clone()).collect();
+    let mut kept = false;
+    for name in names {
+        let mut proposal = search.best().clone();
+        let list = transactions_mut(&mut proposal, &name);
+        if list.iter().all(is_empty) {
+            continue;
+        }
+        // The places stay, so that what remains keeps its names.
+        list.iter_mut().for_each(|transaction| *transaction = Value::Array(vec![]));
+        kept |= search.propose(&proposal)?;
+    }
+    Ok(kept)
+}
+
+fn drop_transactions(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let lists: Vec<(String, usize)> =
+        connections(&search.best().plan).map(|(name, list)| (name.clone(), list.len())).collect();
+    let mut kept = false;
+    for (name, len) in lists {
+        kept |= in_chunks(search, len, |subject, range| {
+            let list = &mut transactions_mut(subject, &name)[range];
+            let any = list.iter().any(|transaction| !is_empty(transaction));
+            list.iter_mut().for_each(|transaction| *transaction = Value::Array(vec![]));
+            any
+        })?;
+    }
+    Ok(kept)
+}
+
+/// Single operations. What follows in the same transaction moves up, and its I/O is renamed with it.
+fn drop_ops(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let mut places = vec![];
+    for (name, list) in connections(&search.best().plan) {
+        for (at, transaction) in list.iter().enumerate() {
+            let len = transaction.as_array().map_or(0, Vec::len);
+            places.extend((0..len).rev().map(|op| (name.clone(), at, op)));
+        }
+    }
+    let mut kept = false;
+    for (name, at, op) in places {
+        let mut proposal = search.best().clone();
+        let transaction = transactions_mut(&mut proposal, &name)[at].as_array_mut();
+        let Some(ops) = transaction.filter(|ops| op < ops.len() && ops.len() > 1) else { continue };
+        ops.remove(op);
+        if let Some(connection) = name.strip_prefix('c').and_then(|number| number.parse().ok()) {
+            rename_after(&mut proposal.decisions, connection, at as u32 * 100 + op as u32);
+        }
+        kept |= search.propose(&proposal)?;
+    }
+    Ok(kept)
+}
+
+/// Faults towards 0, many at once first.
+fn drop_draws(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let len = search.best().decisions.draws.len();
+    let mut kept = in_chunks(search, len, |subject, range| {
+        let gone: Vec<_> = subject.decisions.draws.keys().skip(range.start).take(range.len()).cloned().collect();
+        subject.decisions.draws.retain(|key, _| !gone.contains(key));
+        !gone.is_empty()
+    })?;
+    // What cannot be 0 may still be smaller.
+    let keys: Vec<_> =
+        search.best().decisions.draws.iter().filter(|(_, value)| **value > 1).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        let mut proposal = search.best().clone();
+        if let Some(value) = proposal.decisions.draws.get_mut(&key) {
+            *value = 1;
+            kept |= search.propose(&proposal)?;
+        }
+    }
+    Ok(kept)
+}
+
+fn drop_crashes(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let mut kept = false;
+    let mut at = 0;
+    while at < search.best().decisions.schedule.len() && !search.is_over() {
+        let mut proposal = search.best().clone();
+        if proposal.decisions.schedule[at].actor == Actor::Crash {
+            proposal.decisions.schedule.remove(at);
+            if search.propose(&proposal)? {
+                kept = true;
+                continue;
+            }
+        }
+        at += 1;
+    }
+    Ok(kept)
+}
+
+/// Fewer context switches: leave segments out, or let an actor go on where it is interrupted.
+fn straighten(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let len = search.best().decisions.schedule.len();
+    let mut kept = in_chunks(search, len, |subject, range| {
+        // The schedule has become shorter since the pass began.
+        let end = range.end.min(subject.decisions.schedule.len());
+        if range.start < end {
+            subject.decisions.schedule.drain(range.start..end);
+        }
+        range.start < end
+    })?;
+    let mut at = 0;
+    while at + 1 < search.best().decisions.schedule.len() && !search.is_over() {
+        let proposals = [pull_together(search.best(), at), swap(search.best(), at)];
+        let mut any = false;
+        for proposal in proposals.into_iter().flatten() {
+            any = any || search.propose(&proposal)?;
+        }
+        kept |= any;
+        if !any {
+            at += 1;
+        }
+    }
+    Ok(kept)
+}
+
+/// `a b a` becomes `aa b`: the actor's next segment is pulled to this one.
+fn pull_together(subject: &Subject, at: usize) -> Option<Subject> {
+    let schedule = &subject.decisions.schedule;
+    let actor = schedule[at].actor;
+    let next = (at + 2..schedule.len()).find(|&later| schedule[later].actor == actor)?;
+    let mut proposal = subject.clone();
+    let turns = proposal.decisions.schedule.remove(next).turns;
+    proposal.decisions.schedule[at].turns += turns;
+    merge(&mut proposal.decisions.schedule);
+    Some(proposal)
+}
+
+/// `a b c` becomes `a c b`, where that lets two segments of one actor meet.
+fn swap(subject: &Subject, at: usize) -> Option<Subject> {
+    let mut proposal = subject.clone();
+    let schedule = &mut proposal.decisions.schedule;
+    let before = schedule.len();
+    schedule.swap(at, at + 1);
+    merge(schedule);
+    (schedule.len() < before).then_some(proposal)
+}
+
+fn merge(schedule: &mut Vec<Segment>) {
+    schedule.dedup_by(|next, kept| {
+        let same = next.actor == kept.actor && next.actor != Actor::Crash;
+        if same {
+            kept.turns = kept.turns.saturating_add(next.turns);
+        }
+        same
+    });
+}
+
+/// Takes out ranges of `len` things, halving their size: delta debugging (Zeller and Hildebrandt 2002) on the
+/// way down only, since the passes are repeated anyhow.
+fn in_chunks(
+    search: &mut Search<'_>,
+    len: usize,
+    mut take_out: impl FnMut(&mut Subject, std::ops::Range<usize>) -> bool,
+) -> Result<bool, RunError> {
+    let mut kept = false;
+    let mut size = len;
+    while size > 0 && !search.is_over() {
+        let mut start = 0;
+        while start < len && !search.is_over() {
+            let mut proposal = search.best().clone();
+            let end = (start + size).min(len);
+            if take_out(&mut proposal, start..end) {
+                kept |= search.propose(&proposal)?;
+            }
+            start = end;
+        }
+        size /= 2;
+    }
+    Ok(kept)
+}
+
+fn transactions_mut<'a>(subject: &'a mut Subject, connection: &str) -> &'a mut Vec<Value> {
+    let lists = subject.plan.get_mut("connections").and_then(Value::as_table_mut);
+    let list = lists.and_then(|lists| lists.get_mut(connection)).and_then(Value::as_array_mut);
+    list.expect("the name came from the plan")
+}
+
+fn is_empty(transaction: &Value) -> bool {
+    transaction.as_array().is_none_or(Vec::is_empty)
+}
+
+/// One operation less: its I/O is gone, and that of later ones in the transaction moves up by one.
+fn rename_after(decisions: &mut Decisions, connection: u16, gone: u32) {
+    let renamed = |actor: Actor| match actor {
+        Actor::Io { connection: of, op, nth }
+            if of == connection && op > gone && op / 100 == gone / 100 && op % 100 != 99 =>
+        {
+            Actor::Io { connection, op: op - 1, nth }
+        }
+        actor => actor,
+    };
+    decisions.schedule.iter_mut().for_each(|segment| segment.actor = renamed(segment.actor));
+    let draws = std::mem::take(&mut decisions.draws);
+    decisions.draws = draws
+        .into_iter()
+        .filter(|(key, _)| !matches!(key.actor, Actor::Io { connection: of, op, .. } if of == connection && op == gone))
+        .map(|(mut key, value)| {
+            key.actor = renamed(key.actor);
+            (key, value)
+        })
+        .collect();
+}
