@@ -104,6 +104,13 @@ impl Completion {
         Self::shared(Kind::Timer, None, None)
     }
 
+    /// Something that another actor does and then [`complete`](Self::complete)s, such as the release of a latch.
+    #[track_caller]
+    #[must_use]
+    pub fn new_wait() -> Self {
+        Self::shared(Kind::Wait, None, None)
+    }
+
     /// Let others run. Allocates nothing, and is finished from the start.
     #[inline]
     #[track_caller]

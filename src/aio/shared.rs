@@ -38,6 +38,8 @@ pub enum Kind {
     Truncate,
     /// A deadline of the virtual clock.
     Timer,
+    /// Something that another actor does, such as the release of a latch.
+    Wait,
     /// Many operations as one.
     Group,
     /// Let others run, then go on.
