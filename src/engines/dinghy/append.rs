@@ -1,0 +1,116 @@
+//! Putting a commit at the end of the log, so that it is there for good or surely not.
+//!
+//! ```text
+//! pages ──▶ meta page ──▶ sync ──▶ done
+//!   │           └──▶ scrub ──▶ refused (or, if that fails too, in doubt)
+//!   └──▶ refused                 a failed sync: in doubt, and the engine is read-only
+//! ```
+//!
+//! The meta page is written when all others have been, because it makes the frames a commit: a write that
+//! fails before it leaves nothing that recovery could take for one. The caller holds the commit latch.
+
+use std::rc::Rc;
+
+use super::failure::Failure;
+use super::file::{DataFile, Sync, WriteBatch};
+use super::log::{FRAME_HEADER, Frames};
+use super::page::{Page, PageNo};
+use super::shared::Shared;
+use super::snapshot::Lsn;
+use crate::aio::{Buffer, IOResult};
+use crate::return_if_io;
+
+/// A commit on its way into the log.
+pub(super) struct Append {
+    shared: Rc<Shared>,
+    file: Rc<DataFile>,
+    start: u64,
+    meta: Option<(u64, Buffer)>,
+    appended: Option<Appended>,
+    state: AppendState,
+}
+
+/// A commit that is in the log.
+pub(super) struct Appended {
+    /// The number of its first frame.
+    pub first: Lsn,
+    /// Its pages, the meta page last.
+    pub pages: Vec<(PageNo, Page)>,
+    /// What the next frame names.
+    pub tail: u64,
+}
+
+enum AppendState {
+    Pages(WriteBatch),
+    Meta(WriteBatch),
+    Sync(Sync),
+    Scrub { write: WriteBatch, cause: Failure },
+    ScrubSync { sync: Sync, cause: Failure },
+    Done,
+}
+
+impl Append {
+    pub(super) fn new(shared: &Rc<Shared>, sequence: u64, pages: Vec<(PageNo, Page)>) -> Self {
+        let Frames { first, mut runs, tail } = shared.log.borrow().frames(sequence, &pages);
+        // BUG state-advanced-before-fallible-call: the log has grown before anything has been written.
+        if shared.config.bugs.state_before_failure {
+            shared.log.borrow_mut().skip(pages.len());
+        }
+        let file = shared.log_file();
+        let start = runs[0].0;
+        let meta = runs.pop();
+        let state = AppendState::Pages(WriteBatch::new(&file, runs));
+        let appended = Some(Appended { first, pages, tail });
+        Self { shared: Rc::clone(shared), file, start, meta, appended, state }
+    }
+
+    /// Done when the commit is in the log, durably if that is promised.
+    pub(super) fn poll(&mut self) -> Result<IOResult<Appended>, Failure> {
+        loop {
+            match &mut self.state {
+                AppendState::Pages(write) => {
+                    return_if_io!(write.poll());
+                    self.state = AppendState::Meta(WriteBatch::new(&self.file, self.meta.take()));
+                }
+                AppendState::Meta(write) => match write.poll() {
+                    Ok(IOResult::Done(())) if self.shared.config.sync_commits => {
+                        self.state = AppendState::Sync(Sync::once(&self.file));
+                    }
+                    Ok(IOResult::Done(())) => self.state = AppendState::Done,
+                    Ok(IOResult::IO(io)) => return Ok(IOResult::IO(io.seen_here())),
+                    Err(error) => {
+                        // The frame may be there all the same. Without its first frame it is no commit.
+                        let wipe = (self.start, Buffer::zeroed(FRAME_HEADER));
+                        let write = WriteBatch::new(&self.file, [wipe]);
+                        self.state = AppendState::Scrub { write, cause: error.into() };
+                    }
+                },
+                AppendState::Sync(sync) => {
+                    // BUG acknowledge-before-sync: the sync is under way, and nobody waits for it.
+                    let outcome = sync.poll();
+                    if !self.shared.config.bugs.acknowledge_before_sync {
+                        return_if_io!(outcome.map_err(|error| doubt(&self.shared, error.into())));
+                    }
+                    self.state = AppendState::Done;
+                }
+                AppendState::Scrub { write, cause } => {
+                    return_if_io!(write.poll().map_err(|_| doubt(&self.shared, cause.clone())));
+                    self.state = AppendState::ScrubSync { sync: Sync::once(&self.file), cause: cause.clone() };
+                }
+                AppendState::ScrubSync { sync, cause } => {
+                    return_if_io!(sync.poll().map_err(|_| doubt(&self.shared, cause.clone())));
+                    return Err(cause.clone());
+                }
+                AppendState::Done => {
+                    return Ok(IOResult::Done(self.appended.take().expect("polled once after it was done")));
+                }
+            }
+        }
+    }
+}
+
+/// Nobody knows what the disk holds: no commit may depend on it.
+fn doubt(shared: &Shared, cause: Failure) -> Failure {
+    shared.read_only.set(true);
+    cause.in_doubt()
+}

@@ -1,0 +1,72 @@
+//! Carrying what recovery found over into a new log.
+//!
+//! The pages first, synced; then the header, synced, which makes the log count. A log whose header is there
+//! has its foundation.
+
+use std::rc::Rc;
+
+use super::file::{DataFile, Sync, WriteBatch};
+use super::log::{Frames, Log, LogHeader};
+use super::page::{Page, PageNo};
+use crate::aio::{Buffer, CompletionError, IOResult};
+use crate::return_if_io;
+
+/// A log being founded.
+pub(super) struct CarryOver {
+    file: Rc<DataFile>,
+    page_size: usize,
+    header: LogHeader,
+    pages: Vec<PageNo>,
+    tail: u64,
+    state: CarryState,
+}
+
+enum CarryState {
+    Pages(WriteBatch),
+    SyncPages(Sync),
+    Header(WriteBatch),
+    SyncHeader(Sync),
+}
+
+impl CarryOver {
+    /// A log with these pages, the meta page last; `durable` is the last commit known to be durable so far.
+    pub(super) fn new(
+        file: &Rc<DataFile>,
+        page_size: usize,
+        header: LogHeader,
+        durable: u64,
+        pages: &[(PageNo, Page)],
+    ) -> Self {
+        let mut empty = Log::new(page_size, header, 0, &[], header.checksum(page_size));
+        empty.set_durable(durable);
+        let Frames { runs, tail, .. } = empty.frames(header.base_sequence, pages);
+        let pages = pages.iter().map(|(no, _)| *no).collect();
+        let state = CarryState::Pages(WriteBatch::new(file, runs));
+        Self { file: Rc::clone(file), page_size, header, pages, tail, state }
+    }
+
+    /// The log, when all of it is durable.
+    pub(super) fn poll(&mut self) -> Result<IOResult<Log>, CompletionError> {
+        loop {
+            match &mut self.state {
+                CarryState::Pages(write) => {
+                    return_if_io!(write.poll());
+                    self.state = CarryState::SyncPages(Sync::twice(&self.file));
+                }
+                CarryState::SyncPages(sync) => {
+                    return_if_io!(sync.poll());
+                    let sector = Buffer::from(self.header.encode(self.page_size));
+                    self.state = CarryState::Header(WriteBatch::new(&self.file, [(0, sector)]));
+                }
+                CarryState::Header(write) => {
+                    return_if_io!(write.poll());
+                    self.state = CarryState::SyncHeader(Sync::twice(&self.file));
+                }
+                CarryState::SyncHeader(sync) => {
+                    return_if_io!(sync.poll());
+                    return Ok(IOResult::Done(Log::new(self.page_size, self.header, 0, &self.pages, self.tail)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! dinghy: a small transactional key-value store, written as re-entrant state machines.
+//!
+//! It is a real store (B+tree, write-ahead log, snapshots, several writers, recovery), small enough to be
+//! read in an evening, and the example of how an engine for squall is written. It can be told to have the
+//! bugs that such stores have. `docs/dinghy.md` has the file formats, the protocol and its invariants.
+//!
+//! In reading order: [`page`], [`node`] and [`log`] are bytes; [`file`] makes transfers complete; [`cache`]
+//! and [`pager`] find pages; [`read`], [`draft`] and [`edit`] are the tree; [`transaction`], [`append`] and
+//! [`commit`] change the database; [`checkpoint`] and [`recovery`] keep it; [`connection`] puts the
+//! operations together. The engine does not know who gives it turns, nor what is checked.
+
+mod append;
+mod bugs;
+mod cache;
+mod carry;
+mod checkpoint;
+mod checksum;
+mod commit;
+mod config;
+mod connection;
+mod draft;
+mod edit;
+mod failure;
+mod file;
+mod image;
+mod latch;
+mod log;
+mod meta;
+mod node;
+mod page;
+mod pager;
+mod read;
+mod recovery;
+mod shared;
+mod snapshot;
+mod statement;
+mod transaction;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use crate::aio::IOResult;
+use crate::engine::kv::Kv;
+use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
+use crate::return_if_io;
+
+pub use connection::DinghyConnection;
+
+use config::Config;
+use recovery::Recovery;
+use shared::Shared;
+
+/// The engine.
+pub struct Dinghy {
+    state: State,
+}
+
+enum State {
+    Opening(Box<Recovery>),
+    Open(Rc<Shared>),
+}
+
+impl Engine<Kv> for Dinghy {
+    type Connection = DinghyConnection;
+
+    fn info() -> EngineInfo {
+        EngineInfo {
+            name: "dinghy",
+            version: "1",
+            about: "the built-in key-value store: B+tree, write-ahead log, snapshots, bugs on demand",
+            door: "state machine",
+            serves: &[
+                "begin",
+                "read",
+                "write",
+                "delete",
+                "cas",
+                "add",
+                "append",
+                "dequeue",
+                "scan",
+                "commit",
+                "rollback",
+                "checkpoint",
+            ],
+            options: config::OPTIONS,
+            bugs: bugs::CATALOGUE,
+        }
+    }
+
+    fn promises(options: &Options) -> Promises {
+        config::promises(options)
+    }
+
+    fn new(env: &Env) -> Result<Self, EngineError> {
+        let config = Config::new(&env.options)?;
+        Ok(Self { state: State::Opening(Box::new(Recovery::new(config, env.io.clone()))) })
+    }
+
+    fn open(&mut self) -> Result<IOResult<()>, EngineError> {
+        if let State::Opening(recovery) = &mut self.state {
+            let shared = return_if_io!(recovery.poll());
+            self.state = State::Open(shared);
+        }
+        Ok(IOResult::Done(()))
+    }
+
+    fn connect(&mut self) -> Result<DinghyConnection, EngineError> {
+        match &self.state {
+            State::Open(shared) => Ok(DinghyConnection::new(Rc::clone(shared))),
+            State::Opening(_) => Err(EngineError::new(crate::history::Class::Other, "the engine is not open")),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What all connections of one engine share.
+//!
+//! Runs have one thread, so plain cells do. A borrow never lives across a yield: whoever borrows gives back
+//! before returning. `published` changes in one place only, [`Shared::publish`].
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::append::Appended;
+use super::cache::Version;
+use super::config::Config;
+use super::failure::Failure;
+use super::file::DataFile;
+use super::latch::Latch;
+use super::log::Log;
+use super::meta::Meta;
+use super::pager::Pager;
+use super::snapshot::{Snapshot, Snapshots};
+use super::transaction::{Recent, Scratch};
+use crate::disk::Io;
+use crate::history::Class;
+
+/// The engine's insides, once it is open.
+pub(super) struct Shared {
+    pub config: Config,
+    pub io: Arc<dyn Io>,
+    pub database: Rc<DataFile>,
+    pub logs: [Rc<DataFile>; 2],
+    /// What the last published commit says of the database.
+    pub published: Cell<Meta>,
+    pub log: RefCell<Log>,
+    pub pager: RefCell<Pager>,
+    pub snapshots: Snapshots,
+    /// Which commit wrote which key, as far back as anybody may ask.
+    pub recent: RefCell<Recent>,
+    /// Whoever has it may change the end of the log, or begin a new one.
+    pub commit_latch: Latch,
+    /// Whoever has it may write to the database file.
+    pub checkpoint_latch: Latch,
+    /// Something that had to be durable may not be: no commit before the engine is opened again.
+    pub read_only: Cell<bool>,
+    /// Uncommitted writes of all connections; only the dirty read knows them.
+    pub scratch: Scratch,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: Config,
+        io: Arc<dyn Io>,
+        database: Rc<DataFile>,
+        logs: [Rc<DataFile>; 2],
+        meta: Meta,
+        log: Log,
+    ) -> Self {
+        Self {
+            config,
+            io,
+            database,
+            logs,
+            published: Cell::new(meta),
+            log: RefCell::new(log),
+            pager: RefCell::new(Pager::new(config.cache_pages)),
+            snapshots: Snapshots::default(),
+            recent: RefCell::default(),
+            commit_latch: Latch::new("commit latch", config.bugs),
+            checkpoint_latch: Latch::new("checkpoint latch", config.bugs),
+            read_only: Cell::new(false),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// A snapshot of what is published now: read and entered in one step, so that no checkpoint comes between.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.snapshots.enter(self.log.borrow().end(), self.published.get().sequence)
+    }
+
+    /// The file of the log in use.
+    pub(super) fn log_file(&self) -> Rc<DataFile> {
+        Rc::clone(&self.logs[self.log.borrow().file()])
+    }
+
+    /// Makes a commit visible. All of it in one step: nobody sees half.
+    pub(super) fn publish(&self, meta: Meta, appended: &Appended) {
+        let mut log = self.log.borrow_mut();
+        let mut pager = self.pager.borrow_mut();
+        log.extend(appended.first, appended.pages.iter().map(|(no, _)| *no), appended.tail);
+        if self.config.sync_commits {
+            log.set_durable(meta.sequence);
+        }
+        for (lsn, (page, bytes)) in (appended.first..).zip(&appended.pages) {
+            pager.insert(Version { page: *page, lsn }, Rc::clone(bytes));
+        }
+        self.published.set(meta);
+    }
+
+    /// Refuses what would change the database, once it may not be changed any more.
+    pub(super) fn writable(&self) -> Result<(), Failure> {
+        if self.read_only.get() {
+            return Err(Failure::refused(Class::ReadOnly, "a failed sync has left the log in doubt"));
+        }
+        Ok(())
+    }
+}
