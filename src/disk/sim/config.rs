@@ -172,7 +172,7 @@ impl Default for DiskConfig {
             powersafe_overwrite: true,
             survivors: SurvivorWeights::default(),
             size_first: Ratio::new(1, 4),
-            unsynced_writes_max: 4096,
+            unsynced_writes_max: 1024,
         }
     }
 }

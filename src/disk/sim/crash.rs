@@ -141,7 +141,7 @@ fn rebuild(state: &mut State, candidates: &[Candidate], fates: &[Vec<Fate>]) -> 
         });
         reports[at].1.count(fates, candidate.on_device);
         match change {
-            change if fates.iter().all(|fate| *fate == Fate::Kept) => change.apply(&mut file.medium),
+            change if fates.iter().all(|fate| *fate == Fate::Kept) => drop(change.apply(&mut file.medium)),
             Change::SetLen(_) => {}
             Change::Write { offset, bytes } => {
                 for (part, fate) in sectors(*offset, bytes.len()).zip(fates) {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use super::config::{FailedSync, SECTOR_BYTES};
-use super::image::{Image, PAGE_BYTES};
+use super::image::{Image, Page, Pool, is_page};
 use crate::tape::Actor;
 
 /// A change to a file's bytes or size.
@@ -23,10 +23,14 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn apply(&self, image: &mut Image) {
+    /// Applies it, and answers the page that it replaced whole, if it did.
+    pub(super) fn apply(&self, image: &mut Image) -> Option<Page> {
         match self {
             Self::Write { offset, bytes } => image.put(*offset, bytes),
-            Self::SetLen(len) => image.set_len(*len),
+            Self::SetLen(len) => {
+                image.set_len(*len);
+                None
+            }
         }
     }
 }
@@ -94,14 +98,16 @@ impl FileState {
     }
 
     /// Applies a write to the cache and notes it as pending.
-    pub(super) fn write(&mut self, seq: u64, actor: Actor, offset: u64, source: &[u8]) {
-        let whole_page = source.len() == PAGE_BYTES && offset.is_multiple_of(PAGE_BYTES as u64);
-        let bytes: Arc<[u8]> = Arc::from(source);
-        if whole_page {
-            self.cache.put(offset, &bytes);
+    pub(super) fn write(&mut self, seq: u64, actor: Actor, offset: u64, source: &[u8], pool: &mut Pool) {
+        let bytes = if is_page(offset, source.len()) {
+            let bytes = pool.page(source);
+            let old = self.cache.put(offset, &bytes);
+            old.into_iter().for_each(|old| pool.give(old));
+            bytes
         } else {
             self.cache.write(offset, source);
-        }
+            Arc::from(source)
+        };
         self.pending.push(Pending::new(seq, actor, Change::Write { offset, bytes }));
     }
 
@@ -117,8 +123,8 @@ impl FileState {
     }
 
     /// A sync of the `covered` oldest changes has failed after the first `reached` had been written.
-    pub(super) fn fail_sync(&mut self, policy: FailedSync, covered: usize, reached: usize) {
-        self.settle(reached);
+    pub(super) fn fail_sync(&mut self, policy: FailedSync, covered: usize, reached: usize, pool: &mut Pool) {
+        self.settle(reached, pool);
         match policy {
             FailedSync::KeptDirty => {}
             FailedSync::CleanNew => drop(self.pending.drain(..covered - reached)),
@@ -129,15 +135,18 @@ impl FileState {
             FailedSync::CleanOld => {
                 self.pending.drain(..covered - reached);
                 self.cache = self.medium.clone();
-                self.pending.iter().for_each(|pending| pending.change.apply(&mut self.cache));
+                for pending in &self.pending {
+                    pending.change.apply(&mut self.cache);
+                }
             }
         }
     }
 
     /// Makes the `count` oldest pending changes durable.
-    pub(super) fn settle(&mut self, count: usize) {
+    pub(super) fn settle(&mut self, count: usize, pool: &mut Pool) {
         for pending in self.pending.drain(..count) {
-            pending.change.apply(&mut self.medium);
+            let old = pending.change.apply(&mut self.medium);
+            old.into_iter().for_each(|old| pool.give(old));
         }
     }
 }

@@ -16,7 +16,7 @@ const CHUNK_PAGES: usize = 64;
 /// The largest file, in bytes: 64 GiB, so that a wild offset is an error and not a table without end.
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 36;
 
-type Page = Arc<[u8]>;
+pub(super) type Page = Arc<[u8]>;
 type Chunk = [Option<Page>; CHUNK_PAGES];
 
 /// A file's bytes.
@@ -73,16 +73,17 @@ impl Image {
         self.len = self.len.max(offset + bytes.len() as u64);
     }
 
-    /// Puts a change's bytes at `offset`. A whole page is shared, not copied.
-    pub(super) fn put(&mut self, offset: u64, bytes: &Arc<[u8]>) {
-        if bytes.len() == PAGE_BYTES && offset.is_multiple_of(PAGE_BYTES as u64) {
-            let slot = self.slot(offset / PAGE_BYTES as u64);
-            let fresh = slot.replace(Arc::clone(bytes)).is_none();
-            self.pages += u64::from(fresh);
-            self.len = self.len.max(offset + PAGE_BYTES as u64);
-        } else {
+    /// Puts a change's bytes at `offset`. A whole page is shared, not copied; the page that was there is
+    /// returned.
+    pub(super) fn put(&mut self, offset: u64, bytes: &Arc<[u8]>) -> Option<Page> {
+        if !is_page(offset, bytes.len()) {
             self.write(offset, bytes);
+            return None;
         }
+        let old = self.slot(offset / PAGE_BYTES as u64).replace(Arc::clone(bytes));
+        self.pages += u64::from(old.is_none());
+        self.len = self.len.max(offset + PAGE_BYTES as u64);
+        old
     }
 
     /// Sets the length. New bytes are zero.
@@ -146,6 +147,39 @@ impl Image {
         let mut bytes = vec![0; self.len as usize];
         self.read(0, &mut bytes);
         bytes
+    }
+}
+
+/// Whether the range is exactly one page.
+pub(super) const fn is_page(offset: u64, len: usize) -> bool {
+    len == PAGE_BYTES && offset.is_multiple_of(PAGE_BYTES as u64)
+}
+
+/// Pages that nobody needs any more, to be filled again: fresh memory costs more than the copy.
+#[derive(Default)]
+pub(super) struct Pool(Vec<Page>);
+
+/// The most pages a pool keeps.
+const POOL_PAGES: usize = 512;
+
+impl Pool {
+    /// A page with these bytes.
+    pub(super) fn page(&mut self, bytes: &[u8]) -> Page {
+        let Some(mut page) = self.0.pop() else { return Arc::from(bytes) };
+        match Arc::get_mut(&mut page) {
+            Some(old) => {
+                old.copy_from_slice(bytes);
+                page
+            }
+            None => Arc::from(bytes),
+        }
+    }
+
+    /// Takes back a page, if nobody else has it.
+    pub(super) fn give(&mut self, page: Page) {
+        if self.0.len() < POOL_PAGES && Arc::strong_count(&page) == 1 {
+            self.0.push(page);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ mod turn;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -59,6 +59,8 @@ struct Shared {
     /// connection that submits nothing takes no lock.
     issuer: AtomicU64,
     ticks: AtomicU64,
+    /// The scheduler asks at every turn whether writes are in flight.
+    writes: AtomicUsize,
     state: Mutex<State>,
     pump: Mutex<Option<Arc<dyn Pump>>>,
 }
@@ -134,6 +136,7 @@ impl SimDisk {
             submitted: AtomicBool::new(false),
             issuer: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
+            writes: AtomicUsize::new(0),
             state: Mutex::new(State::new(config, seed)),
             pump: Mutex::new(None),
         }))
@@ -173,7 +176,10 @@ impl SimDisk {
     /// # Panics
     /// When no such operation is in flight: a mistake of the caller.
     pub fn turn(&self, id: IoId, tape: &mut Tape) -> IoTurn {
-        self.lock().turn(id, tape)
+        let mut state = self.lock();
+        let turn = state.turn(id, tape);
+        self.count_writes(&state);
+        turn
     }
 
     /// The operations in flight, those applied but not reported included.
@@ -182,10 +188,11 @@ impl SimDisk {
         self.lock().flights.len()
     }
 
-    /// The writes in flight.
+    /// The writes in flight; one atomic load.
+    #[inline]
     #[must_use]
     pub fn writes_in_flight(&self) -> usize {
-        self.lock().flights.writes()
+        self.0.writes.load(Ordering::Relaxed)
     }
 
     /// The syncs, renames, removals and changes of size in flight: where crashes show most.
@@ -210,7 +217,9 @@ impl SimDisk {
     pub fn freeze(&self) -> Vec<Completion> {
         let mut state = self.lock();
         self.0.submitted.store(false, Ordering::Relaxed);
-        state.freeze()
+        let stopped = state.freeze();
+        self.count_writes(&state);
+        stopped
     }
 
     /// Chooses what survives of that which was not durable when the disk was frozen, and thaws it. The next
@@ -333,12 +342,17 @@ impl SimDisk {
             let actor = state.issuers.next();
             state.flights.insert(actor, op, handle);
             self.0.submitted.store(true, Ordering::Relaxed);
+            self.count_writes(state);
             Ok(())
         });
         if let Err(error) = refused {
             completion.error(error);
         }
         completion
+    }
+
+    fn count_writes(&self, state: &State) {
+        self.0.writes.store(state.flights.writes(), Ordering::Relaxed);
     }
 
     fn engine_now(&self) -> u64 {
@@ -369,6 +383,7 @@ impl SimDisk {
             let turn = state.turn(id, &mut calm);
             state.calm = calm;
             state.faults_on = faults_on;
+            self.count_writes(&state);
             drop(state);
             if let IoTurn::Finished(finish) = turn {
                 finish.run();

@@ -104,3 +104,8 @@ impl<'a> Dice<'a> {
         self.n - 1
     }
 }
+
+/// The guide's example is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/faults.md")]
+struct Guide;

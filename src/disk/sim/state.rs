@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::config::{DiskConfig, FailedSync, MediaFault};
 use super::file::{Change, FileState};
 use super::flight::{Flight, Flights, Issuers, Op};
+use super::image::Pool;
 use super::names::{NameChange, Names};
 use super::rule::FaultRule;
 use super::stats::DiskStats;
@@ -120,6 +121,7 @@ pub(super) struct State {
     /// A tape on which everything is calm, of this run's seed.
     pub(super) calm: Tape,
     pub(super) rules: Vec<Arc<dyn FaultRule>>,
+    pub(super) pool: Pool,
     /// Room to gather the parts of a vectored write.
     pub(super) scratch: Vec<u8>,
 }
@@ -139,6 +141,7 @@ impl State {
             stats: DiskStats::default(),
             calm: Tape::recorded(seed, Decisions::default()),
             rules: Vec::new(),
+            pool: Pool::default(),
             scratch: Vec::new(),
         }
     }

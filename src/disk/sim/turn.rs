@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::config::{FailedSync, MediaFault, SECTOR_BYTES};
 use super::file::FileState;
 use super::flight::{Answer, Data, Op};
-use super::image::PAGE_BYTES;
+use super::image::{PAGE_BYTES, Pool};
 use super::media::{ReadFault, WriteFault};
 use super::names::NameChange;
 use super::rule::{Dice, IoFacts, Strike};
@@ -218,15 +218,15 @@ impl Turn<'_> {
         let actor = self.actor;
         let remember = self.state.world.media == Some(MediaFault::StaleRead);
         data.with(&mut scratch, |bytes| {
-            self.sized(file, |file| {
+            self.sized(file, |file, pool| {
                 file.rewritten(offset, count as u64, remember);
                 match rule {
                     Some(Strike::Corrupt { at, mask }) if at < count => {
                         let mut bytes = bytes[..count].to_vec();
                         bytes[at] ^= mask;
-                        file.write(seq, actor, offset, &bytes);
+                        file.write(seq, actor, offset, &bytes, pool);
                     }
-                    _ => file.write(seq, actor, offset, &bytes[..count]),
+                    _ => file.write(seq, actor, offset, &bytes[..count], pool),
                 }
             });
         });
@@ -238,7 +238,7 @@ impl Turn<'_> {
     fn truncate(&mut self, file: FileId, len: u64) -> Outcome {
         let seq = self.state.world.next_seq();
         let actor = self.actor;
-        self.sized(file, |file| {
+        self.sized(file, |file, _| {
             file.bad.retain(|sector| sector * (SECTOR_BYTES as u64) < len);
             file.set_len(seq, actor, len);
         });
@@ -247,11 +247,11 @@ impl Turn<'_> {
     }
 
     /// Changes a file and keeps count of the pages.
-    fn sized(&mut self, file: FileId, change: impl FnOnce(&mut FileState)) {
+    fn sized(&mut self, file: FileId, change: impl FnOnce(&mut FileState, &mut Pool)) {
         let world = &mut self.state.world;
         let file = &mut world.files[file.0 as usize];
         let before = file.cache.pages();
-        change(file);
+        change(file, &mut self.state.pool);
         world.pages = world.pages + file.cache.pages() - before;
         self.state.stats.pages_touched = self.state.stats.pages_touched.max(world.pages);
     }
@@ -260,7 +260,7 @@ impl Turn<'_> {
         let max = self.state.config.unsynced_writes_max as usize;
         let file = self.state.world.file(file);
         if file.pending.len() > max {
-            file.settle(file.pending.len() - max / 2);
+            file.settle(file.pending.len() - max / 2, &mut self.state.pool);
         }
     }
 
@@ -268,7 +268,7 @@ impl Turn<'_> {
         self.state.stats.syncs += 1;
         let covered = self.file(id).covered(covers);
         if std::mem::take(&mut self.file(id).late) {
-            self.file(id).settle(covered);
+            self.state.world.file(id).settle(covered, &mut self.state.pool);
             self.struck("sync-eio-late");
             return self.fail(op, 0, ErrorKind::Io);
         }
@@ -278,7 +278,7 @@ impl Turn<'_> {
         if covered > 0 && self.strikes("sync-lie", self.state.config.sync_lie) {
             self.file(id).pending[..covered].iter_mut().for_each(|pending| pending.on_device = true);
         } else {
-            self.file(id).settle(covered);
+            self.state.world.file(id).settle(covered, &mut self.state.pool);
         }
         Ok(0)
     }
@@ -289,7 +289,7 @@ impl Turn<'_> {
             0 => 0,
             _ => self.tape.draw(self.actor, "sync-eio-after", 0, covered as u64) as usize,
         };
-        self.sized(id, |file| file.fail_sync(policy, covered, reached));
+        self.sized(id, |file, pool| file.fail_sync(policy, covered, reached, pool));
         if policy == FailedSync::Late {
             self.state.stats.syncs_betrayed += u64::from(covered > 0);
             return Ok(0);

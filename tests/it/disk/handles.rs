@@ -129,7 +129,7 @@ fn a_split_operation_has_its_effect_before_it_reports() {
     assert_eq!((text(&disk).as_str(), completion.finished(), disk.in_flight()), ("a=x", false, 1));
     let IoTurn::Finished(finish) = disk.turn(id, &mut tape) else { panic!("it is to be reported now") };
     finish.run();
-    assert_eq!((completion.result(), disk.in_flight()), (Some(Ok(1)), 0));
+    assert_eq!((completion.result(), disk.in_flight(), disk.writes_in_flight()), (Some(Ok(1)), 0, 0));
 }
 
 #[test]
@@ -146,10 +146,13 @@ fn what_was_in_flight_is_returned_oldest_first_and_later_submissions_are_refused
     };
     let timer = io.timer(5);
     let waiting: Vec<Completion> = (0..3).map(|n| file.sync(noting(n))).collect();
+    write(&file, "x");
+    assert_eq!((disk.in_flight(), disk.writes_in_flight()), (4, 1));
     disk.freeze().iter().for_each(Completion::abort);
     assert_eq!(*order.lock(), [0, 1, 2]);
     assert!(timer.failed() && waiting.iter().all(Completion::failed));
     assert!(!disk.has_submitted() && disk.next_deadline().is_none());
+    assert_eq!((disk.in_flight(), disk.writes_in_flight()), (0, 0));
     let dead = |io: &Arc<dyn Io>, file: &Arc<dyn File>| {
         assert_eq!(write(file, "x").get_error(), Some(CompletionError::Aborted));
         assert_eq!(io.timer(1).get_error(), Some(CompletionError::Aborted));
