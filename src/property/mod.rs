@@ -3,10 +3,24 @@
 //! A property sees the history and what the engine promised; it does not know the engine, the disk or the
 //! schedule. It counts what it really compared, and never says *holds* because it compared nothing.
 
+mod bank_total;
+mod cells;
+mod digest;
+#[cfg(test)]
+mod drawn;
+mod durability;
+mod garbage;
+mod integrity;
+
 use serde::Serialize;
 
 use crate::engine::Promises;
 use crate::history::{Datum, Event, History, OpId};
+
+pub use bank_total::BankTotal;
+pub use durability::Durable;
+pub use garbage::Garbage;
+pub use integrity::Integrity;
 
 /// A property's complaint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,4 +90,37 @@ pub trait Property {
 
     /// Judges the whole run.
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement;
+}
+
+/// All properties, sorted by name.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Property>> {
+    vec![Box::<BankTotal>::default(), Box::<Durable>::default(), Box::<Garbage>::default(), Box::<Integrity>::default()]
+}
+
+/// The property of this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Box<dyn Property>> {
+    all().into_iter().find(|property| property.name() == name)
+}
+
+impl Judgement {
+    /// *Holds*, or *inconclusive* for this reason when nothing was compared.
+    #[must_use]
+    pub fn settle(compared: u64, nothing: &str) -> Self {
+        let verdict = if compared == 0 { Verdict::Inconclusive(nothing.into()) } else { Verdict::Holds };
+        Self { verdict, compared }
+    }
+
+    /// A violation.
+    #[must_use]
+    pub fn violated(finding: Finding, compared: u64) -> Self {
+        Self { verdict: Verdict::Violated(Box::new(finding)), compared }
+    }
+
+    /// No answer, for this reason.
+    #[must_use]
+    pub fn inconclusive(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Inconclusive(reason.into()), compared: 0 }
+    }
 }

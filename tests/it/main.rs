@@ -4,6 +4,7 @@ mod aio;
 mod disk;
 mod floors;
 mod judge;
+mod property;
 #[cfg(unix)]
 mod real;
 #[cfg(feature = "sqlite")]

@@ -1,0 +1,4 @@
+//! Properties against a small store that is right, and one that is wrong in a known way.
+
+mod durability;
+mod tiny;
