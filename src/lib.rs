@@ -2,6 +2,8 @@
 
 pub mod aio;
 pub mod campaign;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod disk;
 pub mod engine;
 pub mod engines;

@@ -1,3 +1,9 @@
-//! The `squall` program.
+//! The `squall` program: the command line over the engines that come with the crate.
 
-fn main() {}
+use std::process::ExitCode;
+
+use squall::scenario::Registry;
+
+fn main() -> ExitCode {
+    squall::cli::main(Registry::standard())
+}

@@ -23,6 +23,15 @@ use crate::tape::{Fingerprint, stream_seed};
 /// One run in so many is executed twice, in another worker.
 pub const REPEAT_ONE_IN: u64 = 20;
 
+/// Which seeds are run twice, and whether findings are looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// Find: one run in [`REPEAT_ONE_IN`] is repeated, each finding is confirmed and its case written.
+    Find,
+    /// Compare: every run is repeated in another worker, and findings are nobody's business.
+    Compare,
+}
+
 /// How long the loop waits before it looks around, in milliseconds.
 const LOOK_AROUND_MS: u64 = 100;
 
@@ -35,6 +44,8 @@ pub struct CampaignConfig {
     pub budget: Option<Duration>,
     /// The program's fingerprint, for cases.
     pub build: Option<Fingerprint>,
+    /// What it is for.
+    pub aim: Aim,
 }
 
 /// A campaign that cannot go on.
@@ -159,6 +170,7 @@ pub fn run(
         state: State::default(),
         started: Instant::now(),
         deadline: config.budget.map(|budget| Instant::now() + budget),
+        aim: config.aim,
     };
     hunt.go(progress, interrupts)?;
     hunt.finish(interrupts)
@@ -200,6 +212,7 @@ struct Hunt<'a> {
     state: State,
     started: Instant,
     deadline: Option<Instant>,
+    aim: Aim,
 }
 
 impl Hunt<'_> {
@@ -317,7 +330,7 @@ impl Hunt<'_> {
             }
             (_, Answer::Failed(reason)) => Err(CampaignError::Task(reason)),
             (Purpose::Search { lane, seed }, Answer::Ran(ran)) => {
-                if is_repeated(seed) && !self.lanes[lane].is_beyond(seed) {
+                if (self.aim == Aim::Compare || is_repeated(seed)) && !self.lanes[lane].is_beyond(seed) {
                     let purpose = Purpose::Repeat { lane, seed, first: ran.clone() };
                     self.urgent.push_back(Sent { purpose, task: sent.task, placement: Placement::Not(worker) });
                 }
@@ -365,7 +378,7 @@ impl Hunt<'_> {
         self.state.turns += ran.turns;
         let bucket = self.lanes[lane].bucket(&ran);
         self.lanes[lane].take(seed, ran.clone());
-        let Some(bucket) = bucket else { return Ok(()) };
+        let Some(bucket) = bucket.filter(|_| self.aim == Aim::Find) else { return Ok(()) };
         let place = (lane, bucket.clone());
         if self.lanes[lane].is_beyond(seed) || self.chosen.get(&place).is_some_and(|chosen| *chosen <= seed) {
             return Ok(());
@@ -512,7 +525,7 @@ pub fn is_repeated(seed: u64) -> bool {
 }
 
 /// The run of a worker that went down at it.
-fn of_death(death: &Death) -> Ran {
+pub(super) fn of_death(death: &Death) -> Ran {
     let what = match death.kind {
         DeathKind::Aborted => "The engine took its process down",
         DeathKind::StackOverflow => "The engine overflowed its stack",

@@ -12,6 +12,7 @@ mod limits;
 mod pool;
 mod progress;
 mod protocol;
+mod replay;
 mod store;
 mod summary;
 mod suspect;
@@ -21,7 +22,7 @@ mod worker;
 pub use bucket::{bucket, fault_classes};
 pub use build::build_fingerprint;
 pub use hunt::{
-    CampaignConfig, CampaignError, Found, Interrupts, NotRepeated, Outcome, REPEAT_ONE_IN, is_repeated, run,
+    Aim, CampaignConfig, CampaignError, Found, Interrupts, NotRepeated, Outcome, REPEAT_ONE_IN, is_repeated, run,
 };
 pub use lane::LaneConfig;
 pub use limits::resident_bytes;
@@ -31,6 +32,7 @@ pub use protocol::{
     Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Ran, Recorded, Replayed, Request, Response, ScenarioText,
     Spot, Task,
 };
+pub use replay::{ReplayVerdict, Rerun, replay};
 pub use store::{Store, StoreError};
 pub use summary::{Inconclusive, Summary, SummaryFinding, SummaryLane, SummarySkipped, SummaryUnstable, VERSION};
 pub use tally::{Compared, Hit, Ops, PolicyTally, Tally};

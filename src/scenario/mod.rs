@@ -16,6 +16,7 @@ mod pairing;
 mod plan_text;
 mod registry;
 mod run;
+mod standard;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,4 +29,5 @@ pub use model::{Drawn, EngineEntry, Expect, Scenario, draw_key, parse_seeds};
 pub use pairing::{Pairing, Skipped};
 pub use registry::{PropertyInfo, Registry, WorkloadInfo};
 pub use run::RunError;
+pub use standard::SCENARIOS;
 pub use text::{Entry, TEXT_MAX, parse, parse_flag};

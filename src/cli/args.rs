@@ -1,0 +1,217 @@
+//! What was typed, as clap reads it. What it means is decided by the verbs.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::scenario::parse_seeds;
+
+/// A deterministic concurrent stress simulator for storage engines.
+///
+/// Exit codes: 0 held · 1 finding · 2 usage or scenario error · 3 nondeterminism · 4 nothing ran ·
+/// 5 inconclusive · 6 stale case · 70 our own failure · 130/143 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "squall", version, max_term_width = 110, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run scenarios: one, or folders of them, many seeds, all processors.
+    Run(RunArgs),
+    /// Run a stored failure again and verify its hash.
+    Replay(ReplayArgs),
+    /// Show what is compiled in.
+    List(ListArgs),
+    /// Prove on this machine that a seed is one run: every scenario twice, in two processes.
+    Doctor(DoctorArgs),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Work for a campaign: tasks on standard input, answers on standard output.
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Scenarios: paths of files or folders, or names of embedded ones.
+    #[arg(default_value = "smoke", value_name = "SCENARIO")]
+    pub(super) what: Vec<String>,
+    /// Only this engine; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) engine: Vec<String>,
+    /// Seeds A..B, B excluded.
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
+    pub(super) seeds: Option<Range<u64>>,
+    /// One seed.
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Start no seed after so long, such as 90s, 10m or 8h; without seeds, go on until then.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) budget: Option<Duration>,
+    /// Only this policy, as `--set policy.name=NAME`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) policy: Option<String>,
+    /// Any key of a scenario; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Exit 0 when every scenario met its `expect`, 1 when one did not.
+    #[arg(long)]
+    pub(super) as_expected: bool,
+    /// The folder of results.
+    #[arg(long, value_name = "DIR", default_value = "squall-out")]
+    pub(super) out: PathBuf,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WorkerArgs {
+    /// Worker processes; as many as there are processors when not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// A run that gives no answer for so long counts as hung.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub(super) hang_after: Duration,
+    /// The memory a worker may have, such as 512MiB or 4GiB.
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "4GiB")]
+    pub(super) memory: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The case.
+    pub(super) case: PathBuf,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// What to list.
+    #[arg(value_enum)]
+    pub(super) what: Listed,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Scenarios; all embedded ones when none is given.
+    #[arg(value_name = "SCENARIO")]
+    pub(super) what: Vec<String>,
+    /// Only this engine; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) engine: Vec<String>,
+    /// Seeds A..B of each scenario, B excluded.
+    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..2")]
+    pub(super) seeds: Range<u64>,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
+}
+
+/// How results are said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line, the summary last.
+    Jsonl,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Listed {
+    /// Engines compiled in.
+    Engines,
+    /// Workloads.
+    Workloads,
+    /// Scenarios known by name.
+    Scenarios,
+    /// Properties.
+    Properties,
+    /// Fault kinds, with what a scenario may say of them.
+    Faults,
+    /// Scheduling policies.
+    Policies,
+    /// Bugs that engines can be told to have.
+    Bugs,
+    /// Every key of a scenario.
+    Keys,
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    parse_seeds(text).ok_or_else(|| "expected seeds such as 0..200, the second number excluded and larger".to_string())
+}
+
+/// `90s`, `10m`, `8h`, `250ms`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let bad = || "expected a time such as 250ms, 90s, 10m or 8h".to_string();
+    let split = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(bad)?;
+    let number: u64 = text[..split].parse().map_err(|_| bad())?;
+    let milliseconds = match &text[split..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(bad()),
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(bad)
+}
+
+/// `512MiB`, `4GiB`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let bad = || "expected a size of at least 64MiB, such as 512MiB or 4GiB".to_string();
+    let (number, unit) = match (text.strip_suffix("MiB"), text.strip_suffix("GiB")) {
+        (Some(number), _) => (number, 1u64 << 20),
+        (_, Some(number)) => (number, 1u64 << 30),
+        _ => return Err(bad()),
+    };
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    size.filter(|&size| size >= 64 << 20).ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("8h"), Ok(Duration::from_secs(28_800)));
+        for bad in ["", "10", "s", "-4s", "4d", "99999999999999999999h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(bytes("512MiB"), Ok(512 << 20));
+        for bad in ["", "4", "1MiB", "4GB", "99999999999GiB"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The end of a campaign, for people: what was tried, what was compared, what was found, how to see it again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::screen::{Paint, count, number, plain, table};
+use crate::campaign::{Found, LaneConfig, Outcome, Summary, Tally};
+use crate::scenario::{Expect, Registry};
+
+/// Lines of a finding's argument that are shown.
+const PROOF_MAX: usize = 8;
+/// Scenarios of one folder beyond which lanes are not listed one by one.
+const LANES_MAX: usize = 60;
+
+/// The whole summary.
+pub(super) fn human(registry: &Registry, summary: &Summary, outcome: &Outcome, out: &Path, paint: Paint) -> String {
+    let mut text = String::new();
+    text += &lanes(outcome, paint);
+    text += &facts(summary, outcome, paint);
+    for found in &outcome.findings {
+        text += &finding(registry, outcome, found, out, paint);
+    }
+    for one in &outcome.unstable {
+        let config = &outcome.lanes[one.lane].0;
+        text += &format!("\n{} {}\n", paint.bad("NOT DETERMINISTIC"), on(config));
+        text += &format!("  {}\n", plain(&one.sentence));
+        if let Some(divergence) = &one.divergence {
+            text += &format!("  {divergence}\n");
+        }
+        let program = registry.program_name();
+        text += &format!(
+            "  again: {program} run {} --engine {} --seed {}\n",
+            config.scenario_name, config.engine, one.seed
+        );
+    }
+    for one in &summary.inconclusive {
+        let head = paint.doubtful("INCONCLUSIVE");
+        text += &format!("\n{head} {} on {}: {}: {}\n", one.scenario, one.engine, one.property, plain(&one.reason));
+    }
+    text + &verdict(summary, outcome, out, paint)
+}
+
+fn on(config: &LaneConfig) -> String {
+    format!("{} on {}", config.scenario_name, config.label)
+}
+
+fn lanes(outcome: &Outcome, paint: Paint) -> String {
+    if outcome.lanes.len() > LANES_MAX || outcome.lanes.is_empty() {
+        return String::new();
+    }
+    let head = ["scenario", "engine", "runs", "turns", "ops", "compared", "crashes", "faults", ""];
+    let mut rows = vec![head.map(str::to_string).to_vec()];
+    for (index, (config, tally)) in outcome.lanes.iter().enumerate() {
+        rows.push(vec![
+            config.scenario_name.clone(),
+            config.label.clone(),
+            number(tally.runs),
+            number(tally.turns),
+            number(tally.ops.total()),
+            number(tally.compared.values().map(|compared| compared.answers).sum()),
+            number(tally.crashes),
+            number(tally.faults.values().sum()),
+            word(outcome, index),
+        ]);
+    }
+    let text = table(&rows, "  ");
+    let mut lines = text.lines();
+    let mut painted = format!("{}\n", paint.strong(lines.next().unwrap_or_default()));
+    for line in lines {
+        painted += &format!("{line}\n");
+    }
+    painted + "\n"
+}
+
+/// What came of a lane, in a word or two.
+fn word(outcome: &Outcome, lane: usize) -> String {
+    let (config, tally) = &outcome.lanes[lane];
+    let found: Vec<&Found> = outcome.findings.iter().filter(|found| found.lane == lane).collect();
+    if outcome.unstable.iter().any(|one| one.lane == lane) {
+        return "not deterministic".to_string();
+    }
+    match (config.expect, found.first()) {
+        (Expect::Holds, Some(_)) => "VIOLATED".to_string(),
+        (Expect::Violated, Some(first)) => format!("violated at seed {}, as expected", first.seed),
+        (Expect::Violated, None) => "held, but was expected to be violated".to_string(),
+        (Expect::Holds, None) if tally.runs == 0 => "did not run".to_string(),
+        (Expect::Holds, None) => "held".to_string(),
+    }
+}
+
+fn facts(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
+    let mut sum = Tally::default();
+    outcome.lanes.iter().for_each(|(_, tally)| sum.merge(tally));
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    let seconds = outcome.elapsed.as_secs_f64().max(0.001);
+    let ops = &sum.ops;
+    lines.push((
+        "tried",
+        format!(
+            "{}, {} turns ({}/s), {} operations: {} answered, {} refused, {} in doubt, {} cut off",
+            count(sum.runs, "run"),
+            number(sum.turns),
+            number((sum.turns as f64 / seconds) as u64),
+            number(ops.total()),
+            number(ops.ok),
+            number(ops.refused),
+            number(ops.unknown),
+            number(ops.pending)
+        ),
+    ));
+    let compared: Vec<_> = sum.compared.iter().map(|(name, one)| format!("{name} {}", number(one.answers))).collect();
+    lines.push(("compared", if compared.is_empty() { "nothing".to_string() } else { compared.join(", ") }));
+    lines.push(("crashes", if sum.crashes == 0 { "none".to_string() } else { number(sum.crashes) }));
+    lines.push(("faults", if sum.faults.is_empty() { "none".to_string() } else { counts(&sum.faults) }));
+    let policies = sum.policies.iter().map(|(name, one)| {
+        let found = if one.findings > 0 { format!(" with {}", count(one.findings, "finding")) } else { String::new() };
+        format!("{name} {}{found}", count(one.runs, "run"))
+    });
+    lines.push(("policies", policies.collect::<Vec<_>>().join(", ")));
+    if outcome.repeated > 0 {
+        let repeated = count(outcome.repeated, "run");
+        lines.push(("repeated", format!("{repeated} a second time in another process, equal turn by turn")));
+    }
+    if sum.idle > 0 {
+        lines.push(("idle", format!("{} compared nothing", count(sum.idle, "run"))));
+    }
+    if !sum.limits.is_empty() {
+        lines.push(("limits", counts(&sum.limits)));
+    }
+    if outcome.workers_lost > 0 {
+        lines.push(("workers", format!("{} went down and were replaced", number(outcome.workers_lost))));
+    }
+    for skipped in &summary.skipped {
+        lines.push(("skipped", format!("{} on {}: {}", skipped.scenario, skipped.engine, skipped.reason)));
+    }
+    let show = |(head, line): (&str, String)| format!("{} {}\n", paint.faint(&format!("{head:<9}")), plain(&line));
+    lines.into_iter().map(show).collect()
+}
+
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    counts.iter().map(|(name, count)| format!("{name} {}", number(*count))).collect::<Vec<_>>().join(", ")
+}
+
+fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, paint: Paint) -> String {
+    let (config, tally) = &outcome.lanes[found.lane];
+    let head = paint.bad(&format!("VIOLATED {}: {}", found.finding.property, found.finding.anomaly));
+    let mut text = format!("\n{head} · {}\n", on(config));
+    text += &format!("  {}\n", paint.strong(&plain(&found.finding.sentence)));
+    for line in found.finding.proof.iter().take(PROOF_MAX) {
+        text += &format!("    {}\n", plain(line));
+    }
+    if found.finding.proof.len() > PROOF_MAX {
+        text += &format!("    … {} more lines in the case\n", found.finding.proof.len() - PROOF_MAX);
+    }
+    let mut facts = vec![format!("seed {}", found.seed)];
+    if found.turns > 0 {
+        facts.push(format!("turn {} of {}", number(found.finding.turn), number(found.turns)));
+    }
+    if found.crashes > 0 {
+        facts.push(count(found.crashes, "crash").replace("crashs", "crashes"));
+    }
+    if !found.faults.is_empty() {
+        facts.push(counts(&found.faults));
+    }
+    if !config.stop_at_first {
+        facts.push(format!("{} of {}", number(found.seeds), count(tally.runs, "seed")));
+        facts.extend(clean_seeds(found.seeds, tally.runs));
+    }
+    text += &format!("  {}\n", facts.join(" · "));
+    if let Some(case) = &found.case {
+        let program = registry.program_name();
+        text += &format!("  replay: {program} replay {}\n", out.join(case).display());
+    }
+    text
+}
+
+/// How many clean seeds in a row show at 95% that a finding of this rate is gone: ln 0.05 / ln(1 − p).
+fn clean_seeds(hits: u64, runs: u64) -> Option<String> {
+    if hits >= runs {
+        return None;
+    }
+    let rate = hits as f64 / runs as f64;
+    let needed = (0.05f64.ln() / (1.0 - rate).ln()).ceil();
+    Some(format!("{} would prove it fixed (95%)", count(needed as u64, "clean seed")))
+}
+
+fn verdict(summary: &Summary, outcome: &Outcome, out: &Path, paint: Paint) -> String {
+    let mut text = String::from("\n");
+    if outcome.interrupted {
+        text += &paint.doubtful("interrupted; the results so far are saved\n");
+    }
+    if outcome.budget_spent {
+        text += "the budget is spent; seeds were left\n";
+    }
+    let runs = count(summary.runs, "run");
+    let wanted = |lane: &&crate::campaign::SummaryLane| lane.expect == Expect::Violated && lane.met == Some(true);
+    let as_expected = summary.scenarios.iter().filter(wanted).count();
+    let expected = if as_expected > 0 { format!(", {as_expected} of them expected") } else { String::new() };
+    let findings = outcome.findings.len();
+    text += &match (summary.runs, findings, summary.nondeterminism.len(), summary.inconclusive.len()) {
+        (0, ..) => paint.doubtful("nothing ran"),
+        (_, _, unstable @ 1.., _) => {
+            paint.bad(&format!("{} not deterministic in {runs}", count(unstable as u64, "seed")))
+        }
+        (_, 1.., _, _) => paint.bad(&format!("{}{expected} in {runs}", count(findings as u64, "finding"))),
+        (_, _, _, 1..) => paint.doubtful(&format!("no finding in {runs}, but not everything was compared")),
+        _ => paint.good(&format!("held in {runs}")),
+    };
+    let place = out.join("summary.json");
+    text += &format!(" · hash {} · {:.1} s · {}\n", summary.hash, outcome.elapsed.as_secs_f64(), place.display());
+    text
+}
