@@ -89,6 +89,18 @@ const KEY_CHOICES: Kind = Kind::Drawn(Domain::Word(&[("hot", 2), ("cold", 1), ("
 /// Odds of the portfolio; a change of them is a change of what every seed means.
 const POLICIES: Kind = Kind::Drawn(Domain::Word(&[("random", 9), ("round-robin", 1)]));
 const STICKY: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 8), Ratio::new(1, 2)) });
+const FAILED_SYNC: Kind =
+    Kind::Drawn(Domain::Word(&[("clean-new", 40), ("clean-old", 20), ("late", 20), ("kept-dirty", 20)]));
+const MEDIA: Kind = Kind::Drawn(Domain::Set(&[
+    "bit-flip",
+    "flip-on-read",
+    "latent-sector",
+    "misdirected-write",
+    "misdirected-read",
+    "lost-write",
+    "stale-read",
+    "zeroed-page",
+]));
 const CRASH_RATE: Kind =
     Kind::Drawn(Domain::Chance { absent: Ratio::new(2, 5), swarm: (Ratio::new(1, 20_000), Ratio::new(1, 500)) });
 const IN_RECOVERY: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 10), Ratio::new(3, 10)) });
@@ -150,6 +162,30 @@ pub const KEYS: &[Key] = &[
     key("disk.read-eio", fault(100, 10_000), "\"0/1\"", "A read fails with EIO."),
     key("disk.write-eio", fault(100, 10_000), "\"0/1\"", "A write fails with EIO, some of its sectors written."),
     key("disk.sync-eio", fault(100, 10_000), "\"0/1\"", "A sync fails with EIO."),
+    key(
+        "disk.failed-sync",
+        FAILED_SYNC,
+        "-",
+        "What becomes of the writes that a failed sync covered; the disk draws it when nothing is said.",
+    ),
+    key("disk.sync-lie", fault(2, 20), "\"0/1\"", "The device says a sync is done and loses the bytes with the power."),
+    key("disk.interrupted", fault(20, 100), "\"0/1\"", "A read or write fails with EINTR, without effect."),
+    key("disk.no-space", fault(100, 10_000), "\"0/1\"", "A write fails with ENOSPC; needs `disk.capacity-bytes`."),
+    key(
+        "disk.capacity-bytes",
+        whole(4_096, 1 << 40, &[(1 << 16, 1 << 22, 1)]),
+        "-",
+        "The room on the disk, in bytes; no bound when nothing is said.",
+    ),
+    key("disk.media", MEDIA, "-", "The media faults of which a run has one kind; all when nothing is said."),
+    key("disk.media-rate", fault(100, 10_000), "\"0/1\"", "How often that kind strikes an I/O that it can strike."),
+    key("disk.clock-jump", fault(100, 10_000), "\"0/1\"", "The clock that engines see jumps, forwards or back."),
+    key(
+        "disk.clock-jump-ticks-max",
+        whole(1, 1_000_000_000, &[(10, 10_000, 1)]),
+        "1000",
+        "How far it jumps, in ticks.",
+    ),
     key("disk.read-short", fault(20, 100), "\"0/1\"", "A read returns fewer bytes, at least one."),
     key("disk.write-short", fault(20, 100), "\"0/1\"", "A write takes fewer bytes, at least one."),
     key("disk.slow", fault(10, 50), "\"0/1\"", "An operation is slow."),
@@ -169,7 +205,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "disk.unsynced-writes-max",
-        whole(1, 1_000_000, &[(64, 4_096, 1)]),
+        whole(2, 1_000_000, &[(64, 4_096, 1)]),
         "4096",
         "Unsynced writes that a file may hold; the oldest beyond become durable by themselves.",
     ),

@@ -146,11 +146,7 @@ impl Scenario {
         let connections = number(&mut root, "connections") as u16;
         let transactions = number(&mut root, "transactions") as u32;
         let knobs = root.remove("knobs").unwrap_or_else(|| Value::Table(toml::Table::new()));
-        if let Some(Value::Table(policy)) = root.get_mut("policy")
-            && policy.get("name").and_then(Value::as_str) != Some("random")
-        {
-            policy.remove("sticky");
-        }
+        drop_what_cannot_be(&mut root);
         // The table of keys and the structures are compared by a test, so a misfit is our own mistake.
         Drawn {
             connections,
@@ -209,10 +205,42 @@ impl Scenario {
 
     /// What each key allows by itself and all together cannot be.
     fn check_together(&self) -> Result<(), ScenarioError> {
-        let zero = |key: &str| match &self.specs[key] {
-            Spec::Fixed(value) => value.as_integer() == Some(0) || value.as_str() == Some("0/1"),
-            _ => false,
+        let zero = |key: &str| match self.specs.get(key) {
+            Some(Spec::Fixed(value)) => value.as_integer() == Some(0) || value.as_str() == Some("0/1"),
+            Some(_) => false,
+            None => true,
         };
+        let refuse = |wrong: bool, key: &str, problem: &str, expected: &str| match wrong {
+            true => Err(ScenarioError::new(&self.place_of(key), problem).expected(expected)),
+            false => Ok(()),
+        };
+        let written = |key: &str| self.entries.iter().any(|entry| canonical(&entry.key) == key);
+        refuse(
+            !zero("disk.no-space") && zero("disk.capacity-bytes"),
+            "disk.no-space",
+            "`disk.no-space` asks for a full disk and the disk has no bound",
+            "`disk.capacity-bytes`, a whole number from 4096 to 1099511627776",
+        )?;
+        refuse(
+            zero("disk.sync-eio") && written("disk.failed-sync"),
+            "disk.failed-sync",
+            "`disk.failed-sync` says how a sync fails and `disk.sync-eio` is 0",
+            "`disk.sync-eio` above 0/1",
+        )?;
+        refuse(
+            zero("disk.media-rate") && written("disk.media"),
+            "disk.media",
+            "`disk.media` names kinds of faults and `disk.media-rate` is 0",
+            "`disk.media-rate` above 0/1",
+        )?;
+        let no_media =
+            matches!(self.specs.get("disk.media"), Some(Spec::Fixed(Value::Array(kinds))) if kinds.is_empty());
+        refuse(
+            no_media && !zero("disk.media-rate"),
+            "disk.media",
+            "`disk.media-rate` asks for faults and `disk.media` names none",
+            "at least one kind",
+        )?;
         if !zero("crash.rate") {
             if zero("crash.kill") && zero("crash.os") && zero("crash.power") {
                 let problem = "`crash.rate` asks for crashes and every kind has the weight 0";
@@ -230,7 +258,6 @@ impl Scenario {
                 return Err(ScenarioError::new(&self.place_of("crash.crashes-max"), problem).expected("at least 1"));
             }
         }
-        let written = |key: &str| self.entries.iter().any(|entry| canonical(&entry.key) == key);
         let random = Spec::Fixed(Value::String("random".into()));
         if matches!(&self.specs["policy.name"], Spec::Fixed(_))
             && self.specs["policy.name"] != random
@@ -245,6 +272,27 @@ impl Scenario {
                 .expected("`found_within = N`, the seeds within which it must be found"));
         }
         Ok(())
+    }
+}
+
+/// What one draw makes meaningless is left out: how a sync fails when none does, and the like.
+fn drop_what_cannot_be(root: &mut toml::Table) {
+    if let Some(Value::Table(policy)) = root.get_mut("policy")
+        && policy.get("name").and_then(Value::as_str) != Some("random")
+    {
+        policy.remove("sticky");
+    }
+    let Some(Value::Table(disk)) = root.get_mut("disk") else { return };
+    let never = |disk: &toml::Table, key: &str| disk.get(key).and_then(Value::as_str) == Some("0/1");
+    if never(disk, "sync-eio") {
+        disk.remove("failed-sync");
+    }
+    if never(disk, "media-rate") {
+        disk.remove("media");
+    } else if !disk.contains_key("media")
+        && let Some(Kind::Drawn(domain)) = find("disk.media").map(|key| &key.kind)
+    {
+        disk.insert("media".to_string(), domain.words().into_iter().collect::<Vec<_>>().into());
     }
 }
 
@@ -294,6 +342,9 @@ fn unknown(entry: &Entry) -> ScenarioError {
 fn defaults() -> BTreeMap<&'static str, Spec> {
     let spec = |key: &'static super::keys::Key| {
         let Kind::Drawn(domain) = &key.kind else { return None };
+        if key.default == "-" {
+            return None;
+        }
         let mut table: toml::Table = format!("v = {}", key.default).parse().expect("defaults are TOML");
         let value = table.remove("v").expect("there is one key");
         Some((key.name, domain.check(&value).expect("defaults are accepted")))

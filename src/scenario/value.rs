@@ -25,6 +25,8 @@ pub enum Domain {
     Word(&'static [(&'static str, u32)]),
     /// One word out of several, all alike to the swarm.
     Choice(&'static [&'static str]),
+    /// Any of these words, as a list; `"swarm"` is all of them.
+    Set(&'static [&'static str]),
     /// Yes or no; the swarm says yes with this probability.
     Flag(Ratio),
     /// A probability. A range means: absent in `absent` of the runs, else within the range.
@@ -55,13 +57,14 @@ impl Domain {
     pub fn accepted(&self) -> String {
         match self {
             Self::Whole { min, max, swarm } => format!(
-                "a whole number from {min} to {max}, a range such as \"{min}..{}\", or a list of numbers{}",
+                "a whole number from {min} to {max}, a range such as \"{min}..{}\", a list of numbers{}",
                 (min + 8).min(*max),
                 if swarm.is_empty() { "" } else { ", or \"swarm\"" }
             ),
             Self::Word(_) | Self::Choice(_) => {
                 format!("one of \"{}\", a list of those, or \"swarm\"", self.words().join("\", \""))
             }
+            Self::Set(_) => format!("a list of any of \"{}\", or \"swarm\" for all", self.words().join("\", \"")),
             Self::Flag(_) => "true, false, or \"swarm\"".to_string(),
             Self::Chance { .. } => {
                 "a probability from 0/1 to 1/1 such as \"1/1000\", a range such as \"1/10000..1/100\", a list of \
@@ -76,7 +79,7 @@ impl Domain {
     pub fn words(&self) -> Vec<&'static str> {
         match self {
             Self::Word(words) => words.iter().map(|(word, _)| *word).collect(),
-            Self::Choice(words) => words.to_vec(),
+            Self::Choice(words) | Self::Set(words) => words.to_vec(),
             _ => Vec::new(),
         }
     }
@@ -87,6 +90,9 @@ impl Domain {
     /// The value that does not fit, as text.
     pub fn check(&self, value: &Value) -> Result<Spec, String> {
         let refused = || value.to_string();
+        if let Self::Set(_) = self {
+            return self.subset(value).map(Spec::Fixed);
+        }
         match value {
             Value::String(text) if text == "swarm" => match self {
                 Self::Whole { swarm, .. } if swarm.is_empty() => Err(refused()),
@@ -121,6 +127,22 @@ impl Domain {
             (Self::Chance { .. }, Value::Integer(0)) => Some(ratio(Ratio::ZERO)),
             (Self::Chance { .. }, Value::Integer(1)) => Some(ratio(Ratio::ONE)),
             _ => None,
+        }
+    }
+
+    fn subset(&self, value: &Value) -> Result<Value, String> {
+        let list = match value {
+            Value::String(text) if text == "swarm" => {
+                return Ok(Value::Array(self.words().iter().map(|word| (*word).into()).collect()));
+            }
+            Value::String(_) => vec![value.clone()],
+            Value::Array(items) => items.clone(),
+            _ => return Err(value.to_string()),
+        };
+        let is_known = |item: &&Value| item.as_str().is_some_and(|word| self.words().contains(&word));
+        match list.iter().find(|item| !is_known(item)) {
+            Some(unknown) => Err(unknown.to_string()),
+            None => Ok(Value::Array(list)),
         }
     }
 
@@ -169,7 +191,9 @@ impl Domain {
                 Value::String(words[stream.below(words.len() as u64) as usize].to_string())
             }
             (Spec::Swarm, Self::Flag(yes)) => Value::Boolean(stream.chance(*yes)),
-            (Spec::Between(..), _) => unreachable!("only numbers and probabilities have ranges"),
+            (Spec::Swarm, Self::Set(_)) | (Spec::Between(..), _) => {
+                unreachable!("only numbers and probabilities have ranges, and the swarm of a set is the whole of it")
+            }
         }
     }
 }
