@@ -46,7 +46,8 @@ impl WorkerCommand {
     pub fn this_program() -> std::io::Result<Self> {
         let image = PathBuf::from("/proc/self/exe");
         let program = if image.exists() { image } else { std::env::current_exe()? };
-        Ok(Self { program, args: vec!["worker".into()], env: Vec::new() })
+        // A backtrace per panic would cost more than the run.
+        Ok(Self { program, args: vec!["worker".into()], env: vec![("RUST_BACKTRACE".into(), "0".into())] })
     }
 }
 
@@ -357,7 +358,10 @@ impl Worker {
             DeathKind::Hang => "it gave no answer in time".to_string(),
             _ => status.map_or_else(|error| error.to_string(), ended),
         };
-        let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+        // The runtime's own remark about memory or the stack says more than what follows it.
+        let telling = |line: &&str| line.contains("memory allocation of") || line.contains("has overflowed its stack");
+        let last = words.lines().find(telling).or_else(|| words.lines().rfind(|line| !line.trim().is_empty()));
+        let last = last.unwrap_or_default().trim();
         Death { kind, detail: if last.is_empty() { ended } else { format!("{ended}; its last words: {last}") } }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::screen::{Paint, count, number, plain, table};
-use crate::campaign::{Found, LaneConfig, Outcome, Summary, Tally};
+use crate::campaign::{Found, Inconclusive, LaneConfig, Outcome, Summary, Tally};
 use crate::scenario::{Expect, Registry};
 
 /// Lines of a finding's argument that are shown.
@@ -15,7 +15,7 @@ const LANES_MAX: usize = 60;
 /// The whole summary.
 pub(super) fn human(registry: &Registry, summary: &Summary, outcome: &Outcome, out: &Path, paint: Paint) -> String {
     let mut text = String::new();
-    text += &lanes(outcome, paint);
+    text += &lanes(summary, outcome, paint);
     text += &facts(summary, outcome, paint);
     for found in &outcome.findings {
         text += &finding(registry, outcome, found, out, paint);
@@ -44,7 +44,7 @@ fn on(config: &LaneConfig) -> String {
     format!("{} on {}", config.scenario_name, config.label)
 }
 
-fn lanes(outcome: &Outcome, paint: Paint) -> String {
+fn lanes(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
     if outcome.lanes.len() > LANES_MAX || outcome.lanes.is_empty() {
         return String::new();
     }
@@ -60,30 +60,29 @@ fn lanes(outcome: &Outcome, paint: Paint) -> String {
             number(tally.compared.values().map(|compared| compared.answers).sum()),
             number(tally.crashes),
             number(tally.faults.values().sum()),
-            word(outcome, index),
+            word(summary, outcome, index),
         ]);
     }
     let text = table(&rows, "  ");
-    let mut lines = text.lines();
-    let mut painted = format!("{}\n", paint.strong(lines.next().unwrap_or_default()));
-    for line in lines {
-        painted += &format!("{line}\n");
-    }
-    painted + "\n"
+    let (head, lines) = text.split_once('\n').unwrap_or_default();
+    format!("{}\n{lines}\n", paint.strong(head))
 }
 
 /// What came of a lane, in a word or two.
-fn word(outcome: &Outcome, lane: usize) -> String {
+fn word(summary: &Summary, outcome: &Outcome, lane: usize) -> String {
     let (config, tally) = &outcome.lanes[lane];
     let found: Vec<&Found> = outcome.findings.iter().filter(|found| found.lane == lane).collect();
     if outcome.unstable.iter().any(|one| one.lane == lane) {
         return "not deterministic".to_string();
     }
+    let is_it = |one: &Inconclusive| one.scenario == config.scenario_name && one.engine == config.engine;
+    let is_doubtful = summary.inconclusive.iter().any(is_it);
     match (config.expect, found.first()) {
         (Expect::Holds, Some(_)) => "VIOLATED".to_string(),
         (Expect::Violated, Some(first)) => format!("violated at seed {}, as expected", first.seed),
         (Expect::Violated, None) => "held, but was expected to be violated".to_string(),
         (Expect::Holds, None) if tally.runs == 0 => "did not run".to_string(),
+        (Expect::Holds, None) if is_doubtful => "inconclusive".to_string(),
         (Expect::Holds, None) => "held".to_string(),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::registry::Registry;
 use crate::engine::kv::Kv;
+use crate::engines::dinghy::Dinghy;
 use crate::workload;
 
 macro_rules! embedded {
@@ -17,14 +18,21 @@ impl Registry {
     /// Everything that is compiled in.
     #[must_use]
     pub fn standard() -> Self {
-        let mut registry = Self::new().scenarios(SCENARIOS);
-        for workload in workload::kv::all() {
-            registry = registry.workload::<Kv>(workload);
-        }
+        let registry = Self::new().engine::<Kv, Dinghy>();
         #[cfg(feature = "sqlite")]
-        {
-            registry = registry.engine::<Kv, crate::engines::sqlite::Sqlite>();
-        }
-        registry
+        let registry = registry.engine::<Kv, crate::engines::sqlite::Sqlite>();
+        registry.standard_workloads().standard_properties().scenarios(SCENARIOS)
+    }
+
+    /// The workloads that come with the crate, for an engine of one's own.
+    #[must_use]
+    pub fn standard_workloads(self) -> Self {
+        workload::kv::all().into_iter().fold(self, Self::workload::<Kv>)
+    }
+
+    /// The properties that come with the crate.
+    #[must_use]
+    pub fn standard_properties(self) -> Self {
+        self
     }
 }

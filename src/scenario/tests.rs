@@ -71,12 +71,16 @@ fn a_value_that_is_not_accepted_is_shown_with_what_is() {
     refused(
         "workload = \"bank\"\nconnections = 65\n",
         &[],
-        expect![[r#"t.toml:2:15: `connections` does not accept 65: expected a whole number from 1 to 64, a range such as "1..9", a list of numbers, or "swarm""#]],
+        expect![[
+            r#"t.toml:2:15: `connections` does not accept 65: expected a whole number from 1 to 64, a range such as "1..9", a list of numbers, or "swarm""#
+        ]],
     );
     refused(
         "workload = \"bank\"\nconnections = \"8..4\"\n",
         &[],
-        expect![[r#"t.toml:2:15: `connections` does not accept "8..4": expected a whole number from 1 to 64, a range such as "1..9", a list of numbers, or "swarm""#]],
+        expect![[
+            r#"t.toml:2:15: `connections` does not accept "8..4": expected a whole number from 1 to 64, a range such as "1..9", a list of numbers, or "swarm""#
+        ]],
     );
     refused(
         "workload = \"bank\"\n[knobs]\nkey-choice = \"hott\"\n",
@@ -88,7 +92,9 @@ fn a_value_that_is_not_accepted_is_shown_with_what_is() {
     refused(
         "workload = \"bank\"\n[limits]\nturns-max = \"swarm\"\n",
         &[],
-        expect![[r#"t.toml:3:13: `limits.turns-max` does not accept "swarm": expected a whole number from 1 to 1000000000, a range such as "1..9", a list of numbers"#]],
+        expect![[
+            r#"t.toml:3:13: `limits.turns-max` does not accept "swarm": expected a whole number from 1 to 1000000000, a range such as "1..9", a list of numbers"#
+        ]],
     );
     refused("workload = 4\n", &[], expect!["t.toml:1:12: `workload` does not accept 4: expected a text"]);
     refused(
@@ -170,11 +176,41 @@ fn what_cannot_be_together_is_refused() {
         &[],
         expect!["t.toml:3:1: `found-within` is given twice, first at t.toml:2:1"],
     );
-    refused("workload = \"bank\"\n[disk]\nno-space = \"1/9\"\n", &[], expect!["t.toml:3:12: `disk.no-space` asks for a full disk and the disk has no bound: expected `disk.capacity-bytes`, a whole number from 4096 to 1099511627776"]);
-    refused("workload = \"bank\"\n[disk]\nfailed-sync = \"late\"\n", &[], expect!["t.toml:3:15: `disk.failed-sync` says how a sync fails and `disk.sync-eio` is 0: expected `disk.sync-eio` above 0/1"]);
-    refused("workload = \"bank\"\n[disk]\nmedia = [\"bit-flip\"]\n", &[], expect!["t.toml:3:9: `disk.media` names kinds of faults and `disk.media-rate` is 0: expected `disk.media-rate` above 0/1"]);
-    refused("workload = \"bank\"\n[disk]\nmedia = []\nmedia-rate = \"1/9\"\n", &[], expect!["t.toml:3:9: `disk.media-rate` asks for faults and `disk.media` names none: expected at least one kind"]);
-    refused("workload = \"bank\"\n[disk]\nmedia = [\"bitflip\"]\n", &[], expect![[r#"t.toml:3:9: `disk.media` does not accept "bitflip": expected a list of any of "bit-flip", "flip-on-read", "latent-sector", "misdirected-write", "misdirected-read", "lost-write", "stale-read", "zeroed-page", or "swarm" for all; did you mean `bit-flip`?"#]]);
+    refused(
+        "workload = \"bank\"\n[disk]\nno-space = \"1/9\"\n",
+        &[],
+        expect![
+            "t.toml:3:12: `disk.no-space` asks for a full disk and the disk has no bound: expected `disk.capacity-bytes`, a whole number from 4096 to 1099511627776"
+        ],
+    );
+    refused(
+        "workload = \"bank\"\n[disk]\nfailed-sync = \"late\"\n",
+        &[],
+        expect![
+            "t.toml:3:15: `disk.failed-sync` says how a sync fails and `disk.sync-eio` is 0: expected `disk.sync-eio` above 0/1"
+        ],
+    );
+    refused(
+        "workload = \"bank\"\n[disk]\nmedia = [\"bit-flip\"]\n",
+        &[],
+        expect![
+            "t.toml:3:9: `disk.media` names kinds of faults and `disk.media-rate` is 0: expected `disk.media-rate` above 0/1"
+        ],
+    );
+    refused(
+        "workload = \"bank\"\n[disk]\nmedia = []\nmedia-rate = \"1/9\"\n",
+        &[],
+        expect![
+            "t.toml:3:9: `disk.media-rate` asks for faults and `disk.media` names none: expected at least one kind"
+        ],
+    );
+    refused(
+        "workload = \"bank\"\n[disk]\nmedia = [\"bitflip\"]\n",
+        &[],
+        expect![[
+            r#"t.toml:3:9: `disk.media` does not accept "bitflip": expected a list of any of "bit-flip", "flip-on-read", "latent-sector", "misdirected-write", "misdirected-read", "lost-write", "stale-read", "zeroed-page", or "swarm" for all; did you mean `bit-flip`?"#
+        ]],
+    );
 }
 
 #[test]
