@@ -3,7 +3,7 @@
 use super::registry::Registry;
 use crate::engine::kv::Kv;
 use crate::engines::dinghy::Dinghy;
-use crate::workload;
+use crate::{property, workload};
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => {
@@ -33,6 +33,9 @@ impl Registry {
     /// The properties that come with the crate.
     #[must_use]
     pub fn standard_properties(self) -> Self {
-        self
+        property::all().into_iter().fold(self, |registry, one| {
+            let name = one.name();
+            registry.property(move || property::by_name(name).expect("it is one of all"))
+        })
     }
 }
