@@ -23,7 +23,9 @@
 //! assert_eq!(witness.operations.len(), 2);
 //! ```
 
+pub mod check;
 mod fast;
+pub mod formats;
 mod general;
 mod hash;
 mod history;
@@ -41,6 +43,6 @@ pub use limits::Limits;
 pub use model::{Bank, Call, Chain, Counter, ListAppend, Model, Part, PriorityQueue, Queue, Register, SetModel, Stack};
 pub use object::{OBJECTS, Object};
 pub use total::total;
-pub use txn::{Consistency, Isolation, Mop, Outcome, TxnHistory, list_append};
+pub use txn::{Consistency, Isolation, KeyOrder, Mop, Outcome, TxnHistory, list_append, rw_register};
 pub use value::{Value, Values};
 pub use verdict::{Judgement, Named, Verdict, Witness};

@@ -2,8 +2,10 @@
 
 mod brute;
 mod draw;
+mod files;
 mod fuzz;
 mod general;
+mod shared;
 mod txn;
 mod txn_draw;
 mod txn_fuzz;

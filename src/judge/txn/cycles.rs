@@ -130,18 +130,23 @@ impl Wanted {
 }
 
 /// The kind of order beside data, if any, and what its anomalies are called.
-const LEVELS: [(Option<Kind>, &str); 3] =
-    [(None, ""), (Some(Kind::Process), "-process"), (Some(Kind::Time), "-realtime")];
+pub(crate) type Level = (Option<Kind>, &'static str);
+/// Data alone.
+pub(crate) const PLAIN: Level = (None, "");
+/// Data, and the order within each process.
+pub(crate) const PROCESS: Level = (Some(Kind::Process), "-process");
+/// Data, and real time.
+pub(crate) const TIME: Level = (Some(Kind::Time), "-realtime");
 
-/// A shortest cycle of every kind there is.
-pub(crate) fn cycles(graph: &Graph, history: &TxnHistory) -> Vec<Cycle> {
+/// A shortest cycle of every kind there is on these levels.
+pub(crate) fn cycles(graph: &Graph, history: &TxnHistory, levels: &[Level]) -> Vec<Cycle> {
     let (component, any) = graph.components(Mask::MAX);
     if !any {
         return Vec::new();
     }
     let inside = graph.within(&component);
     let mut finder = Finder { graph: &inside, history, found: Vec::new(), met: vec![0; inside.vertices() as usize] };
-    for (extra, suffix) in LEVELS {
+    for &(extra, suffix) in levels {
         finder.level(extra, suffix);
     }
     finder

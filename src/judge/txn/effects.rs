@@ -7,7 +7,7 @@ use super::history::{Mop, NONE, Outcome, TxnHistory, Version};
 use crate::judge::history::Flaw;
 
 /// Facts about versions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Writers {
     /// Per version its writer, [`NONE`] when nobody wrote it.
     pub(crate) writer: Vec<u32>,

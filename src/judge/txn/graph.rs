@@ -49,7 +49,7 @@ pub(crate) struct Edge {
 }
 
 /// Edges still to be sorted by their origin.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Edges {
     list: Vec<(u32, Edge)>,
 }
@@ -60,6 +60,10 @@ impl Edges {
         if from != to {
             self.list.push((from, Edge { to, kind, version }));
         }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(u32, Edge)> {
+        self.list.iter()
     }
 
     /// One after the other, per process.
@@ -79,7 +83,7 @@ impl Edges {
     }
 
     /// Real time, by a chain of moments; answers how many vertices there are now.
-    pub(crate) fn moments(&mut self, history: &TxnHistory, in_graph: &[bool]) -> u32 {
+    pub(crate) fn moments(&mut self, history: &TxnHistory, in_graph: &[bool], vertices: u32) -> u32 {
         let mut events: Vec<(i64, bool, u32)> = Vec::new();
         for (index, txn) in history.txns.iter().enumerate() {
             if !in_graph[index] {
@@ -92,7 +96,7 @@ impl Edges {
             }
         }
         events.sort_unstable();
-        let mut next = history.txns.len() as u32;
+        let mut next = vertices;
         let mut moment = None;
         let mut ended: Vec<u32> = Vec::new();
         for (_, is_end, txn) in events {
@@ -135,6 +139,50 @@ impl Edges {
             places[from as usize] += 1;
         }
         Graph { txns, starts, edges }
+    }
+}
+
+/// Readers of a key's state come before all who wrote it and were not seen, themselves excepted.
+/// There may be many of both, so the edges run over two chains of vertices.
+///
+/// ```text
+///   up:    h0 ─► h1 ─► h2        down:  h3 ◄─ h4 ◄─ h5
+///          ▼     ▼     ▼                ▼     ▼     ▼
+///          w0    w1    w2               w0    w1    w2
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hubs {
+    up: u32,
+    down: u32,
+}
+
+impl Hubs {
+    /// Writers and versions must stand in the order of the transactions' numbers.
+    pub(crate) fn new(unseen: &[(u32, u32)], edges: &mut Edges, vertices: &mut u32) -> Self {
+        let count = unseen.len() as u32;
+        let hubs = Self { up: *vertices, down: *vertices + count };
+        *vertices += 2 * count;
+        for (at, &(to, version)) in (0..).zip(unseen) {
+            edges.add(hubs.up + at, to, Kind::Rw, version);
+            edges.add(hubs.down + at, to, Kind::Rw, version);
+            if at > 0 {
+                edges.add(hubs.up + at - 1, hubs.up + at, Kind::Rw, NONE);
+                edges.add(hubs.down + at, hubs.down + at - 1, Kind::Rw, NONE);
+            }
+        }
+        hubs
+    }
+
+    pub(crate) fn connect(self, reader: u32, unseen: &[(u32, u32)], edges: &mut Edges) {
+        // One's own are together, because of the order.
+        let from = unseen.partition_point(|write| write.0 < reader) as u32;
+        let to = unseen.partition_point(|write| write.0 <= reader) as u32;
+        if (to as usize) < unseen.len() {
+            edges.add(reader, self.up + to, Kind::Rw, NONE);
+        }
+        if from > 0 {
+            edges.add(reader, self.down + from - 1, Kind::Rw, NONE);
+        }
     }
 }
 

@@ -181,6 +181,13 @@ impl TxnHistory {
         id
     }
 
+    /// Whether a step is one of lists.
+    #[must_use]
+    pub fn has_lists(&self) -> bool {
+        let list = |mop: &Mop| matches!(mop, Mop::Append { .. } | Mop::ReadList { .. });
+        self.mops.iter().any(list)
+    }
+
     /// The transactions.
     #[must_use]
     pub fn txns(&self) -> &[Txn] {

@@ -34,6 +34,8 @@ pub enum Consistency {
     UpdateAtomic,
     /// Read atomic, and everything seen brings what it saw.
     Causal,
+    /// Causal, and a process sees what it did.
+    StrongSessionCausal,
     /// Causal, and all agree on prefixes of one order.
     Prefix,
     /// Snapshots without lost updates, but no common order of snapshots.
@@ -63,7 +65,7 @@ pub enum Consistency {
 use Consistency as C;
 
 /// Every model, weaker ones before stronger ones, with its name and what it directly implies.
-const MODELS: [(Consistency, &str, &[Consistency]); 25] = [
+const MODELS: [(Consistency, &str, &[Consistency]); 26] = [
     (C::ReadUncommitted, "read-uncommitted", &[]),
     (C::StrongSessionReadUncommitted, "strong-session-read-uncommitted", &[C::ReadUncommitted]),
     (C::StrongReadUncommitted, "strong-read-uncommitted", &[C::StrongSessionReadUncommitted]),
@@ -81,6 +83,7 @@ const MODELS: [(Consistency, &str, &[Consistency]); 25] = [
     (C::ReadAtomic, "read-atomic", &[C::ReadCommitted]),
     (C::UpdateAtomic, "update-atomic", &[C::ReadAtomic]),
     (C::Causal, "causal", &[C::ReadAtomic]),
+    (C::StrongSessionCausal, "strong-session-causal", &[C::Causal, C::StrongSessionReadCommitted]),
     (C::Prefix, "prefix", &[C::Causal]),
     (C::ParallelSnapshotIsolation, "parallel-snapshot-isolation", &[C::Causal, C::UpdateAtomic]),
     (C::ConsistentView, "consistent-view", &[C::CursorStability, C::MonotonicView]),
@@ -101,7 +104,7 @@ const MODELS: [(Consistency, &str, &[Consistency]); 25] = [
     (
         C::StrongSessionSnapshotIsolation,
         "strong-session-snapshot-isolation",
-        &[C::SnapshotIsolation, C::StrongSessionReadCommitted],
+        &[C::SnapshotIsolation, C::StrongSessionCausal],
     ),
     (
         C::StrongSnapshotIsolation,
@@ -118,7 +121,7 @@ const MODELS: [(Consistency, &str, &[Consistency]); 25] = [
 ];
 
 /// Per anomaly the weakest models it rules out.
-const RULED_OUT: [(&str, &[Consistency]); 34] = [
+const RULED_OUT: [(&str, &[Consistency]); 36] = [
     ("garbage-read", &[C::ReadUncommitted]),
     ("duplicate-elements", &[C::ReadUncommitted]),
     ("cyclic-versions", &[C::ReadUncommitted]),
@@ -152,6 +155,8 @@ const RULED_OUT: [(&str, &[Consistency]); 34] = [
     ("not-strong-session-serializable", &[C::StrongSessionSerializable]),
     ("not-strict-serializable", &[C::StrictSerializable]),
     ("not-snapshot-isolation", &[C::SnapshotIsolation]),
+    ("causality-process", &[C::StrongSessionCausal]),
+    ("not-strong-session-snapshot-isolation", &[C::StrongSessionSnapshotIsolation]),
     ("not-strong-snapshot-isolation", &[C::StrongSnapshotIsolation]),
 ];
 

@@ -7,9 +7,9 @@
 //! The longest read of a key gives the order, all others must be beginnings of it. Invariant: an
 //! order that some read contradicts is used only for edges that this read does not take part in.
 
-use super::cycles;
+use super::cycles::{self, PLAIN, PROCESS, TIME};
 use super::effects::Writers;
-use super::graph::{Edges, Kind};
+use super::graph::{Edges, Hubs, Kind};
 use super::history::{Mop, NONE, Outcome, TxnHistory, Version};
 use super::report::{Anomaly, Isolation};
 use crate::judge::hash::Set;
@@ -36,7 +36,7 @@ pub fn list_append(history: &TxnHistory) -> Isolation {
     let mut anomalies = std::mem::take(&mut lists.anomalies);
     let compared = lists.compared;
     let graph = lists.graph();
-    let cycles = cycles::cycles(&graph, history);
+    let cycles = cycles::cycles(&graph, history, &[PLAIN, PROCESS, TIME]);
     anomalies.extend(cycles.iter().map(|cycle| Anomaly::cycle(history, cycle)));
     Isolation::of(MODEL, count, compared, anomalies)
 }
@@ -60,7 +60,7 @@ struct Lists<'a> {
     /// Per transaction whether it surely took effect.
     effective: Vec<bool>,
     /// Per key what such transactions appended and no read shows.
-    unseen: Vec<Vec<Version>>,
+    unseen: Vec<Vec<(u32, Version)>>,
     /// Reads (transaction, key) that are no beginning of their key's order.
     odd: Set<(u32, u32)>,
     anomalies: Vec<Anomaly>,
@@ -145,7 +145,7 @@ impl<'a> Lists<'a> {
                 if let Mop::Append { key, version } = *mop
                     && self.place[version as usize] == NONE
                 {
-                    self.unseen[key as usize].push(version);
+                    self.unseen[key as usize].push((index as u32, version));
                 }
             }
         }
@@ -360,7 +360,8 @@ impl<'a> Lists<'a> {
         let history = self.history;
         let mut edges = Edges::default();
         edges.processes(history, &self.effective);
-        let mut vertices = edges.moments(history, &self.effective);
+        let txns = history.txns.len() as u32;
+        let mut vertices = edges.moments(history, &self.effective, txns);
         let mut next: Vec<u32> = vec![NONE; history.versions.len()];
         let mut first: Vec<u32> = vec![NONE; self.orders.len()];
         for (key, order) in self.orders.iter().enumerate() {
@@ -380,9 +381,8 @@ impl<'a> Lists<'a> {
                 before = Some(version);
             }
             if let Some(last) = before {
-                for &version in &self.unseen[key] {
+                for &(to, version) in &self.unseen[key] {
                     let from = self.writers.writer[last as usize];
-                    let to = self.writers.writer[version as usize];
                     edges.add(from, to, Kind::Ww, version);
                 }
             }
@@ -415,9 +415,8 @@ impl<'a> Lists<'a> {
                     edges.add(txn, to, Kind::Rw, following);
                 } else if !self.unseen[key as usize].is_empty() {
                     let unseen = &self.unseen[key as usize];
-                    let hubs =
-                        hubs[key as usize].get_or_insert_with(|| Hubs::new(unseen, &self.writers, edges, vertices));
-                    hubs.connect(txn, unseen, &self.writers, edges);
+                    let hubs = hubs[key as usize].get_or_insert_with(|| Hubs::new(unseen, edges, vertices));
+                    hubs.connect(txn, unseen, edges);
                 }
             }
         }
@@ -437,51 +436,6 @@ impl<'a> Lists<'a> {
         let mut after = order[place as usize + 1..].iter();
         let found = after.find(|&&v| self.writers.effective(self.history, v).is_some());
         found.copied().unwrap_or(NONE)
-    }
-}
-
-/// Readers of a whole list come before all who appended and were not seen, themselves excepted.
-/// There may be many of both, so the edges run over two chains of vertices.
-///
-/// ```text
-///   up:    h0 ─► h1 ─► h2        down:  h3 ◄─ h4 ◄─ h5
-///          ▼     ▼     ▼                ▼     ▼     ▼
-///          u0    u1    u2               u0    u1    u2
-/// ```
-#[derive(Debug, Clone, Copy)]
-struct Hubs {
-    up: u32,
-    down: u32,
-}
-
-impl Hubs {
-    fn new(unseen: &[Version], writers: &Writers, edges: &mut Edges, vertices: &mut u32) -> Self {
-        let count = unseen.len() as u32;
-        let hubs = Self { up: *vertices, down: *vertices + count };
-        *vertices += 2 * count;
-        for (at, &version) in (0..).zip(unseen) {
-            let to = writers.writer[version as usize];
-            edges.add(hubs.up + at, to, Kind::Rw, version);
-            edges.add(hubs.down + at, to, Kind::Rw, version);
-            if at > 0 {
-                edges.add(hubs.up + at - 1, hubs.up + at, Kind::Rw, NONE);
-                edges.add(hubs.down + at, hubs.down + at - 1, Kind::Rw, NONE);
-            }
-        }
-        hubs
-    }
-
-    fn connect(self, reader: u32, unseen: &[Version], writers: &Writers, edges: &mut Edges) {
-        // Unseen versions stand in the order of their transactions, so one's own are together.
-        let own = |version: &Version| writers.writer[*version as usize];
-        let from = unseen.partition_point(|version| own(version) < reader) as u32;
-        let to = unseen.partition_point(|version| own(version) <= reader) as u32;
-        if (to as usize) < unseen.len() {
-            edges.add(reader, self.up + to, Kind::Rw, NONE);
-        }
-        if from > 0 {
-            edges.add(reader, self.down + from - 1, Kind::Rw, NONE);
-        }
     }
 }
 

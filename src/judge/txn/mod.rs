@@ -10,14 +10,20 @@
 //! known, nothing is assumed.
 
 mod cycles;
+mod deduce;
 mod effects;
 mod graph;
 mod history;
 mod lattice;
 mod list;
+mod register;
 mod report;
+mod schedule;
+mod versions;
+mod visible;
 
 pub use history::{Mop, Outcome, Txn, TxnHistory, Version};
 pub use lattice::Consistency;
 pub use list::list_append;
+pub use register::{KeyOrder, rw_register};
 pub use report::{Anomaly, Isolation, NamedTxn, Step};

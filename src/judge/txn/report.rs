@@ -8,10 +8,14 @@ use std::fmt;
 use serde::Serialize;
 
 use super::cycles::{Cycle, Hop};
+use super::deduce::Why;
 use super::graph::Kind;
 use super::history::{NONE, Outcome, TxnHistory};
 use super::lattice::{self, Consistency};
 use crate::judge::verdict::{Judgement, Named, Verdict, Witness};
+
+/// Deductions a proof spells out.
+const DEDUCTIONS_SHOWN: usize = 16;
 
 /// A transaction of an anomaly, readable without its history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -177,6 +181,57 @@ impl Anomaly {
             names.join(", ")
         );
         Self { kind: cycle.anomaly.clone(), summary, transactions, steps, proof }
+    }
+
+    /// A contradiction that was deduced, among these transactions.
+    pub(super) fn deduced(history: &TxnHistory, cycle: &Cycle, transactions: &[u32], whys: &[Why]) -> Self {
+        let name = |txn: u32| {
+            let at = transactions.iter().position(|&t| t == txn).unwrap_or(0);
+            format!("T{}", at + 1)
+        };
+        let named: Vec<NamedTxn> =
+            transactions.iter().enumerate().map(|(at, &index)| named(history, at, index)).collect();
+        let mut proof = vec![definitions(&named)];
+        for why in whys.iter().take(DEDUCTIONS_SHOWN) {
+            let key = history.key_name(history.versions[why.version as usize].0);
+            let (before, after) = (name(why.before), name(why.after));
+            proof.push(match why.reader.map(name) {
+                Some(reader) if why.sees_after => format!(
+                    "{before} comes before {after}: {reader} comes after {before}, but read {key} \
+                     from {after}."
+                ),
+                Some(reader) if reader == after => {
+                    format!("{before} comes before {after}, which read {key} from it and wrote it.")
+                }
+                Some(reader) => format!(
+                    "{reader} comes before {after}: it read {key} from {before}, and {after} wrote \
+                     it after {before}."
+                ),
+                None => format!("{before} comes before {after}: both wrote {key}, and it cannot come after it."),
+            });
+        }
+        if whys.len() > DEDUCTIONS_SHOWN {
+            proof.push(format!("And {} more.", whys.len() - DEDUCTIONS_SHOWN));
+        }
+        let mut steps = Vec::new();
+        for (at, hop) in cycle.hops.iter().enumerate() {
+            let (from, to) = (name(hop.from), name(hop.to));
+            let why = because(history, hop, &from, &to);
+            proof.push(if at + 1 == cycle.hops.len() {
+                format!("However, {to} comes after {from}, because {why}: contradiction.")
+            } else {
+                format!("{from} comes before {to}, because {why}.")
+            });
+            steps.push(step(history, hop, from, to));
+        }
+        let count = transactions.len();
+        Self {
+            kind: cycle.anomaly.clone(),
+            summary: format!("{}: these {count} transactions have no schedule.", cycle.anomaly),
+            transactions: named,
+            steps,
+            proof,
+        }
     }
 
     /// The anomaly in the one form all witnesses have.

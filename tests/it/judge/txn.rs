@@ -2,7 +2,7 @@
 //! does not.
 
 use expect_test::{Expect, expect};
-use squall::judge::{Consistency, Isolation, Verdict, list_append};
+use squall::judge::{Consistency, Isolation, KeyOrder, Verdict, list_append, rw_register};
 
 use super::txn_draw;
 
@@ -114,7 +114,7 @@ fn a_process_that_does_not_see_its_own_append_breaks_its_session() {
         "0 0..1 append x 1
          0 2..3 r x []",
         "G-single-item-process",
-        "strong-read-committed serializable",
+        "strong-read-committed strong-session-causal serializable",
     );
 }
 
@@ -140,7 +140,7 @@ fn two_readers_that_disagree_are_a_long_fork() {
          2 0..9 r x [1], r y []
          3 0..9 r x [], r y [1]",
         "G-nonadjacent-item",
-        "strong-read-committed monotonic-atomic-view monotonic-snapshot-read prefix \
+        "strong-read-committed monotonic-atomic-view monotonic-snapshot-read strong-session-causal prefix \
          parallel-snapshot-isolation update-serializable",
     );
 }
@@ -152,7 +152,7 @@ fn two_that_append_to_the_same_list_they_read_have_lost_an_update() {
          1 2..9 r x [1], append x 2
          2 2..9 r x [1], append x 3",
         "lost-update G2-item",
-        "strong-read-committed monotonic-atomic-view monotonic-view monotonic-snapshot-read prefix",
+        "strong-read-committed monotonic-atomic-view monotonic-view monotonic-snapshot-read strong-session-causal prefix",
     );
 }
 
@@ -226,6 +226,128 @@ fn an_append_whose_end_is_unknown_counts_once_it_was_read() {
          1 2..3 r x [1], r y []",
         "G-single-item",
         "strong-read-committed monotonic-atomic-view monotonic-view monotonic-snapshot-read \
-         cursor-stability prefix parallel-snapshot-isolation",
+         cursor-stability strong-session-causal prefix parallel-snapshot-isolation",
     );
+}
+
+fn registers(text: &str) -> Isolation {
+    rw_register(&txn_draw::history(text), KeyOrder::default())
+}
+
+fn register_shows(text: &str, anomalies: &str) {
+    let isolation = registers(text);
+    assert_eq!(kinds(&isolation), anomalies, "{isolation:#?}");
+    assert_eq!(isolation.undecided, None);
+}
+
+#[test]
+fn registers_written_one_after_the_other_show_nothing() {
+    register_shows(
+        "0 0..1 r x null, w x 1
+         1 2..3 r x 1, w x 2, w y 3
+         0 4..5 r x 2, r y 3",
+        "",
+    );
+}
+
+#[test]
+fn a_register_value_nobody_wrote_is_garbage() {
+    register_shows("0 0..1 w x 1\n 1 2..3 r x 2", "garbage-read");
+}
+
+#[test]
+fn a_stale_read_of_a_register_breaks_only_real_time() {
+    register_shows(
+        "0 0..1 w x 1
+         0 2..3 w x 2
+         1 4..5 r x 1",
+        "G-single-item-realtime",
+    );
+}
+
+#[test]
+fn swapped_stale_reads_break_real_time_and_sessions() {
+    register_shows(
+        "1 0..1 r x null
+         2 2..3 r x null
+         1 4..5 w x 100
+         2 6..7 w x 200
+         1 8..9 r x 200
+         2 10..11 r x 100",
+        "G-single-item-realtime causality-process",
+    );
+}
+
+#[test]
+fn half_of_each_of_two_transactions_is_a_fractured_read() {
+    register_shows(
+        "0 0..9 w x 1, w y 1
+         1 0..9 w x 2, w y 2
+         2 10..11 r x 1, r y 2",
+        "fractured-read",
+    );
+}
+
+#[test]
+fn a_write_skew_on_registers_is_g2() {
+    register_shows(
+        "0 0..9 r x null, w y 1
+         1 0..9 r y null, w x 2",
+        "G2-item",
+    );
+}
+
+#[test]
+fn a_lost_update_on_a_register_is_named() {
+    let isolation = registers(
+        "0 0..1 w x 1
+         1 2..9 r x 1, w x 2
+         2 2..9 r x 1, w x 3",
+    );
+    assert!(kinds(&isolation).contains("lost-update"), "{isolation:#?}");
+    assert!(isolation.rules_out(Consistency::SnapshotIsolation));
+}
+
+#[test]
+fn an_effect_seen_without_its_cause_breaks_causality() {
+    let isolation = registers(
+        "0 0..1 w x 1
+         1 2..3 r x 1, w y 2
+         2 4..5 r y 2, r x null",
+    );
+    assert!(isolation.rules_out(Consistency::StrongSessionCausal), "{isolation:#?}");
+}
+
+#[test]
+fn the_order_in_which_the_engine_committed_decides() {
+    let text = "0 0..9 @1 w x 1
+                1 0..9 @2 w x 2
+                2 10..11 r x 1";
+    register_shows(text, "G-single-item-realtime");
+    register_shows(&text.replace('@', "0 ").replace("0 1 w", "w").replace("0 2 w", "w"), "");
+}
+
+#[test]
+fn a_contradiction_no_single_dependency_shows_is_deduced() {
+    let isolation = registers(
+        "2 193..197 w x 114
+         0 196..200 w z 116, w y 117
+         1 202..209 r y 117, w y 119
+         3 204..228 r z 116, r x 114, w x 120
+         0 210..212 w z 125
+         1 211..219 r z 125, r y 119, r x 114",
+    );
+    assert!(!isolation.rules_out(Consistency::StrongSnapshotIsolation), "{isolation:#?}");
+    let proofs: Vec<String> = isolation.anomalies.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        not-serializable
+          Let T1 = #0 by p2 (w x 114), T2 = #1 by p0 (w z 116, w y 117), T3 = #2 by p1 (r y 117, w y 119), T4 = #3 by p3 (r z 116, r x 114, w x 120), T5 = #4 by p0 (w z 125), T6 = #5 by p1 (r z 125, r y 119, r x 114).
+          T1 comes before T4: both wrote x, and it cannot come after it.
+          T2 comes before T3: both wrote y, and it cannot come after it.
+          T2 comes before T5: T6 comes after T2, but read z from T5.
+          T6 comes before T4: it read x from T1, and T4 wrote it after T1.
+          T5 comes before T2: T4 comes after T5, but read z from T2.
+          T2 comes before T5, because T5 wrote 125 to z after what T2 wrote there.
+          However, T2 comes after T5, because T2 wrote 116 to z after what T5 wrote there: contradiction.
+    "#]].assert_eq(&proofs.concat());
 }

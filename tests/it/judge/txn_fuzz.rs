@@ -1,6 +1,6 @@
 //! Small random histories of transactions against brute force: all orders, and all snapshots.
 
-use squall::judge::{Consistency, Mop, Outcome, TxnHistory, Value, list_append};
+use squall::judge::{Consistency, KeyOrder, Mop, Outcome, TxnHistory, Value, list_append, rw_register};
 
 use super::fuzz::Draws;
 
@@ -278,4 +278,34 @@ fn a_history_knows_its_steps() {
     let steps: usize = (0..history.txns().len()).map(|i| history.steps(i).len()).sum();
     let appends = |mop: &&Mop| matches!(mop, Mop::Append { .. });
     assert!(steps > 0 && history.steps(0).iter().filter(appends).count() <= steps);
+}
+
+#[test]
+fn registers_agree_with_brute_force_wherever_they_decide() {
+    let mut ruled_out = [0u64; TRUTHS.len()];
+    let mut open = 0;
+    for seed in 0..ROUNDS {
+        let txns = draw(&mut Draws::new(seed), false);
+        let history = history(&txns, false);
+        let isolation = rw_register(&history, KeyOrder::default());
+        for (at, (model, keep, snapshots)) in TRUTHS.into_iter().enumerate() {
+            let truth = explained(&txns, keep, snapshots, false);
+            ruled_out[at] += u64::from(!truth);
+            if !isolation.rules_out(model) {
+                let undecided = isolation
+                    .undecided
+                    .as_ref()
+                    .is_some_and(|undecided| undecided.0.iter().any(|&weaker| model.implies(weaker)));
+                open += u64::from(undecided);
+                if undecided {
+                    continue;
+                }
+            }
+            let said = !isolation.rules_out(model);
+            assert_eq!(said, truth, "seed {seed}, {model:?}: {isolation:#?} of {txns:#?}");
+        }
+    }
+    let few = ROUNDS / 25;
+    assert!(ruled_out.iter().all(|&n| n > few && n < ROUNDS - few), "{ruled_out:?}");
+    assert!(open < ROUNDS / 50, "{open} of {ROUNDS} are left open");
 }
