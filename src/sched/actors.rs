@@ -66,6 +66,11 @@ impl Actors {
         }
     }
 
+    /// Removes all actors. The count of arrivals goes on, so that who comes now is not taken for who was here.
+    pub fn clear(&mut self) {
+        *self = Self { born: self.born, ..Self::new() };
+    }
+
     /// Lets the actor be picked, from turn `now` on.
     #[inline]
     pub fn enable(&mut self, slot: Slot, now: u64) {
@@ -132,6 +137,33 @@ impl Actors {
         self.enabled[slot / 64] & (1 << (slot % 64)) != 0
     }
 
+    /// How many actors have come in all; it changes when, and only when, there is somebody new.
+    #[inline]
+    #[must_use]
+    pub const fn arrivals(&self) -> u64 {
+        self.born
+    }
+
+    /// One more than the highest slot ever used.
+    #[inline]
+    #[must_use]
+    pub const fn slots(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Calls `visit` with the enabled slots in ascending order: [`enabled`](Self::enabled) for policies that
+    /// look at everybody at each turn.
+    #[inline]
+    pub fn each_enabled(&self, mut visit: impl FnMut(Slot)) {
+        for (index, &word) in self.enabled.iter().enumerate() {
+            let mut bits = word;
+            while bits != 0 {
+                visit(index * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+    }
+
     /// The enabled slots in ascending order.
     pub fn enabled(&self) -> impl Iterator<Item = Slot> + '_ {
         self.enabled.iter().enumerate().flat_map(|(index, &word)| Bits(word).map(move |bit| index * 64 + bit))
@@ -184,6 +216,20 @@ impl Actors {
     #[must_use]
     pub fn next(&self, slot: Slot) -> Resource {
         self.entries[slot].next
+    }
+
+    /// What the actor will do next, where a copy would cost too much.
+    #[inline]
+    #[must_use]
+    pub fn next_ref(&self, slot: Slot) -> &Resource {
+        &self.entries[slot].next
+    }
+
+    /// The turn of its last step, or, if it has had none since, the one since which it is enabled.
+    #[inline]
+    #[must_use]
+    pub fn waiting_since(&self, slot: Slot) -> u64 {
+        self.entries[slot].waiting_since
     }
 
     /// Whether the actor retries something busily.
@@ -328,6 +374,18 @@ mod tests {
             let hash = enabled.iter().fold(0, |hash, slot| hash ^ model[slot].0.share());
             assert_eq!(actors.enabled_hash(), hash);
         }
+    }
+
+    #[test]
+    fn whoever_comes_after_a_clearing_is_taken_for_nobody_from_before() {
+        let mut actors = Actors::new();
+        let slot = actors.add(Actor::Connection(0), Resource::Unknown, 0);
+        actors.enable(slot, 0);
+        let before = actors.arrivals();
+        actors.clear();
+        assert_eq!((actors.enabled_count(), actors.slots(), actors.arrivals()), (0, 0, before));
+        actors.add(Actor::Connection(0), Resource::Unknown, 0);
+        assert_eq!((actors.slots(), actors.arrivals()), (1, before + 1));
     }
 
     #[test]

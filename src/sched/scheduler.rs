@@ -1,7 +1,7 @@
 //! One face for the three who can choose: a policy, a stored schedule, an odometer.
 
-use super::{Actors, Policy, PolicyConfig, Slot};
-use crate::tape::{Actor, Chooser, Stream, Tape};
+use super::{Actors, Estimates, Policy, PolicyConfig, Slot};
+use crate::tape::{Actor, Chooser, Odometer, Stream, Tape};
 
 /// What is to happen in a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Scheduler {
     policy: Box<dyn Policy>,
     fairness_turns: u64,
     misfit: Option<Misfit>,
+    /// The last turn that was no vain retry; kept for an odometer only.
+    progress_turn: u64,
 }
 
 impl Scheduler {
@@ -54,7 +56,7 @@ impl Scheduler {
         if let Chooser::Policy(draws) = tape.chooser() {
             policy.begin(draws);
         }
-        Self { policy, fairness_turns, misfit: None }
+        Self { policy, fairness_turns, misfit: None, progress_turn: 0 }
     }
 
     /// Chooses; `None` when nobody can do anything.
@@ -64,15 +66,8 @@ impl Scheduler {
             Chooser::Policy(draws) => self.by_policy(turn, actors, special, draws),
             Chooser::Recorded(_) => self.by_record(turn, actors, special, tape),
             Chooser::Exhaustive(odometer) => {
-                let order = actors.calm_order();
-                let can_stay = actors.current().is_some() && order.first().copied() == actors.current();
-                let bound = order.len() as u64 + u64::from(special.crash);
-                if bound == 0 {
-                    special.timer.then_some(Pick::Timer)
-                } else {
-                    let index = odometer.choose_actor(bound, can_stay) as usize;
-                    Some(order.get(index).map_or(Pick::Crash, |&slot| Pick::Actor(slot)))
-                }
+                let order = worth_trying(turn, actors, &mut self.progress_turn);
+                by_odometer(&order, actors, special, odometer)
             }
         }?;
         tape.took_turn(match pick {
@@ -83,12 +78,21 @@ impl Scheduler {
         Some(pick)
     }
 
-    /// Tells the policy that the actor has had its turn.
+    /// Whether the policy wants to be told of operations that end.
+    #[must_use]
+    pub fn hears_operations(&self) -> bool {
+        self.policy.hears_operations()
+    }
+
+    /// Tells the policy that the operation of the connection in `slot` is over.
     #[inline]
-    pub fn ran(&mut self, slot: Slot, actors: &Actors, tape: &mut Tape) {
-        if let Chooser::Policy(draws) = tape.chooser() {
-            self.policy.ran(slot, actors, draws);
-        }
+    pub fn operation_ended(&mut self, slot: Slot, kind: &'static str, actors: &Actors) {
+        self.policy.operation_ended(slot, kind, actors);
+    }
+
+    /// What the pilot policy has counted; `None` for any other.
+    pub fn take_estimates(&mut self) -> Option<Estimates> {
+        self.policy.take_estimates()
     }
 
     /// The first stored decision that did not fit, if any.
@@ -112,6 +116,7 @@ impl Scheduler {
             && let Some((slot, since)) = actors.longest_waiting()
             && turn.saturating_sub(since) > self.fairness_turns
         {
+            self.policy.overruled(slot, actors, draws);
             return Some(Pick::Actor(slot));
         }
         Some(Pick::Actor(self.policy.pick(actors, draws)))
@@ -134,11 +139,34 @@ impl Scheduler {
     }
 }
 
+/// The enabled actors, the calmest first, without spinners who would find everything as they left it: there
+/// would be no end of schedules in which they retry (Musuvathi, Qadeer, *Fair Stateless Model Checking*, PLDI
+/// 2008, where the same is done by priorities).
+fn worth_trying(turn: u64, actors: &Actors, progress_turn: &mut u64) -> Vec<Slot> {
+    let retried = actors.current().is_some_and(|current| actors.is_enabled(current) && actors.is_spinning(current));
+    if !retried {
+        *progress_turn = turn;
+    }
+    let order = actors.calm_order();
+    let vain = |slot: &Slot| actors.is_spinning(*slot) && actors.waiting_since(*slot) >= *progress_turn;
+    if order.iter().all(vain) { order } else { order.into_iter().filter(|slot| !vain(slot)).collect() }
+}
+
+fn by_odometer(order: &[Slot], actors: &Actors, special: Special, odometer: &mut Odometer) -> Option<Pick> {
+    let can_stay = actors.current().is_some() && order.first().copied() == actors.current();
+    let bound = order.len() as u64 + u64::from(special.crash);
+    if bound == 0 {
+        return special.timer.then_some(Pick::Timer);
+    }
+    let index = odometer.choose_actor(bound, can_stay) as usize;
+    Some(order.get(index).map_or(Pick::Crash, |&slot| Pick::Actor(slot)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::aio::Resource;
-    use crate::tape::{Decisions, Odometer, Ratio};
+    use crate::tape::{Decisions, Ratio};
 
     fn table(connections: u16) -> Actors {
         let mut actors = Actors::new();
@@ -150,8 +178,8 @@ mod tests {
     }
 
     /// Each of the actors has so many turns; answers who ran, in order.
-    fn drive(actors: &mut Actors, mut left: Vec<u32>, tape: &mut Tape, policy: PolicyConfig) -> Vec<Slot> {
-        let mut scheduler = Scheduler::new(&policy, u64::MAX, tape);
+    fn drive(actors: &mut Actors, mut left: Vec<u32>, tape: &mut Tape, policy: &PolicyConfig) -> Vec<Slot> {
+        let mut scheduler = Scheduler::new(policy, u64::MAX, tape);
         let mut ran = vec![];
         while let Some(Pick::Actor(slot)) = scheduler.next(ran.len() as u64, actors, Special::default(), tape) {
             actors.set_current(slot, ran.len() as u64);
@@ -160,7 +188,6 @@ mod tests {
             if left[slot] == 0 {
                 actors.disable(slot);
             }
-            scheduler.ran(slot, actors, tape);
         }
         ran
     }
@@ -169,10 +196,10 @@ mod tests {
     fn what_a_seed_chose_is_chosen_again_from_the_record() {
         let random = PolicyConfig::default();
         let mut tape = Tape::seeded(4).recording();
-        let first = drive(&mut table(3), vec![5, 5, 5], &mut tape, random);
+        let first = drive(&mut table(3), vec![5, 5, 5], &mut tape, &random);
         let decisions = tape.take_recording().unwrap();
         assert!(decisions.schedule.len() > 3);
-        let again = drive(&mut table(3), vec![5, 5, 5], &mut Tape::recorded(4, decisions), random);
+        let again = drive(&mut table(3), vec![5, 5, 5], &mut Tape::recorded(4, decisions), &random);
         assert_eq!(first, again);
     }
 
@@ -201,7 +228,7 @@ mod tests {
         let mut runs = 0;
         loop {
             let mut tape = Tape::exhaustive(0, odometer);
-            assert!(seen.insert(drive(&mut table(2), vec![3, 3], &mut tape, PolicyConfig::default())));
+            assert!(seen.insert(drive(&mut table(2), vec![3, 3], &mut tape, &PolicyConfig::default())));
             runs += 1;
             odometer = tape.into_odometer().unwrap();
             if !odometer.advance() {

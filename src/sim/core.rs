@@ -159,7 +159,7 @@ impl Core {
 
     /// Forgets all actors, after a crash.
     pub(super) fn clear(&mut self) {
-        self.actors = Actors::new();
+        self.actors.clear();
         self.client_slots.fill(None);
         self.submitted.clear();
         self.delayed.clear();
@@ -186,17 +186,12 @@ impl Core {
             After::Keep => {}
             After::Next { slot, next, spinning } => {
                 self.actors.set_next(slot, next, spinning);
-                self.scheduler.ran(slot, &self.actors, &mut self.tape);
             }
             After::Wait { slot, next } => {
                 self.actors.disable(slot);
                 self.actors.set_next(slot, next, false);
-                self.scheduler.ran(slot, &self.actors, &mut self.tape);
             }
-            After::Remove(slot) => {
-                self.scheduler.ran(slot, &self.actors, &mut self.tape);
-                self.remove(slot);
-            }
+            After::Remove(slot) => self.remove(slot),
         }
     }
 
@@ -316,7 +311,6 @@ impl Core {
         match self.disk.turn(id, &mut self.tape) {
             IoTurn::Applied => None,
             IoTurn::Finished(finish) => {
-                self.scheduler.ran(slot, &self.actors, &mut self.tape);
                 self.actors.remove(slot);
                 Some(finish)
             }

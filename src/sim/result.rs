@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::history::History;
 use crate::property::{Finding, Judgement};
-use crate::sched::Misfit;
+use crate::sched::{Estimates, Misfit};
 use crate::tape::{Decisions, Fingerprint, Timeline};
 
 /// How operations ended.
@@ -55,6 +55,8 @@ pub struct RunResult {
     pub decisions: Option<Decisions>,
     /// The hash turn by turn, when the tape records or is recorded.
     pub timeline: Option<Timeline>,
+    /// What was counted, when the policy is that of a pilot run.
+    pub estimates: Option<Estimates>,
     /// The first stored decision that did not fit.
     pub misfit: Option<Misfit>,
 }

@@ -126,6 +126,7 @@ struct Run<'a, F: Family, E: Engine<F>> {
     outcome_due: bool,
     /// The ordinal of what the engine itself or the script does, counted anew after each crash.
     engine_ordinal: u32,
+    policy_hears_operations: bool,
     turn: u64,
     progress_turn: u64,
     faults_on: bool,
@@ -152,6 +153,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let ready = ReadySet::new(tasks);
         let disk = SimDisk::new(config.world.disk.clone(), config.seed);
         let scheduler = Scheduler::new(&config.world.policy, config.world.limits.fairness_turns, &mut tape);
+        let policy_hears_operations = scheduler.hears_operations();
         let client = |index: usize, id, script| Client::new(id, ready.waker(index), script);
         let mut clients: Vec<_> = (config.plan.connections.iter().enumerate())
             .map(|(index, script)| client(index, index as u16, script))
@@ -181,6 +183,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             outcome: RunHash::new(),
             outcome_due: false,
             engine_ordinal: 0,
+            policy_hears_operations,
             turn: 0,
             progress_turn: 0,
             faults_on: false,
@@ -372,6 +375,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             Reply::Refused(class) => (Outcome::Refused(class), None),
             Reply::Unknown(class) => (Outcome::Unknown(class), None),
         };
+        if self.policy_hears_operations {
+            let kind = self.workload.call(&running.op).f;
+            let core = &mut *self.core.lock();
+            core.scheduler.operation_ended(slot, kind, &core.actors);
+        }
         let client = &mut self.clients[index];
         client.finished(running.role, !matches!(outcome, Outcome::Ok(_)));
         let id = client.id;
@@ -897,6 +905,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             limits_reached: self.limits_reached,
             decisions: core.tape.take_recording(),
             timeline: core.timeline.take(),
+            estimates: core.scheduler.take_estimates(),
             misfit: core.scheduler.misfit(),
             history: self.history,
         }

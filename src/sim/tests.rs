@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunConfig, RunResult, WorldConfig, run};
+use super::{CrashConfig, RunConfig, RunResult, WorldConfig, run};
 use crate::aio::{Buffer, Completion, CompletionError, IOCompletions, IOResult, Resource};
 use crate::disk::{File, Io, OpenMode};
 use crate::engine::{
     Connection, Durability, Engine, EngineError, EngineInfo, Env, Family, Isolation, Options, Promises, Reply, Role,
 };
 use crate::history::{Call, Class, Datum, Fact, Outcome};
+use crate::sched::{Origin, PolicyConfig};
 use crate::tape::{Decisions, Draws, Odometer, Ratio, Tape};
 use crate::workload::{Knobs, Plan, Transaction, Workload};
 
@@ -399,4 +400,34 @@ fn a_crash_leaves_operations_in_doubt_and_processes_are_never_used_again() {
         }
     }
     assert!(pending > 0);
+}
+
+#[test]
+fn a_pilot_run_counts_what_a_policy_wants_to_know() {
+    let world = WorldConfig { policy: PolicyConfig::Pilot {}, ..WorldConfig::default() };
+    let result = run_with(&[&[Act::Save(0), Act::Read], &[Act::Save(8)]], world, Tape::seeded(1));
+    let estimates = result.estimates.unwrap();
+    assert_eq!((estimates.kinds["act"].operations, estimates.kinds["read"].operations), (2, 3));
+    // Three steps, a write and a sync.
+    assert_eq!(estimates.connections[&Origin(1)], 5);
+    assert!(estimates.spots.keys().any(|spot| spot.to_string() == "file 0"), "{:?}", estimates.spots);
+    assert!(run_plain(&[&[Act::Read]]).estimates.is_none());
+}
+
+#[test]
+fn every_policy_brings_a_run_with_crashes_to_its_end_and_twice_to_the_same() {
+    let acts: &[Act] = &[Act::Save(0), Act::Increment, Act::SaveBlocking(8), Act::Yield(5), Act::Sleep(9)];
+    let connections = [acts; 4];
+    let pilot = WorldConfig { policy: PolicyConfig::Pilot {}, ..WorldConfig::default() };
+    let estimates = run_with(&connections, pilot, Tape::seeded(1)).estimates.unwrap();
+    for policy in PolicyConfig::NAMES.into_iter().filter_map(PolicyConfig::named) {
+        let policy = policy.with_estimates(&estimates);
+        for seed in 0..30 {
+            let crash = CrashConfig { rate: Ratio::new(1, 100), ..CrashConfig::default() };
+            let world = WorldConfig { policy: policy.clone(), crash, ..WorldConfig::default() };
+            let first = run_with(&connections, world.clone(), Tape::seeded(seed));
+            assert!(first.findings.is_empty() && first.limits_reached.is_empty(), "{policy:?} {seed}: {first:?}");
+            assert_eq!(first.hash, run_with(&connections, world, Tape::seeded(seed)).hash);
+        }
+    }
 }

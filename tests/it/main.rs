@@ -7,5 +7,6 @@ mod judge;
 mod property;
 #[cfg(unix)]
 mod real;
+mod sched;
 #[cfg(feature = "sqlite")]
 mod sqlite;
