@@ -1,5 +1,6 @@
 //! SQLite over the simulated disk: several connections, faults, crashes, recovery, and the same run twice.
 
+mod durability;
 mod stepper;
 
 use std::collections::BTreeSet;

@@ -101,16 +101,18 @@ impl Settings {
     }
 }
 
-/// What SQLite promises with these options. `docs/sqlite.md` has the table and what was measured.
+/// What SQLite promises with these options when the power fails. `docs/sqlite.md` has the table and what was
+/// measured.
 ///
 /// A transaction that begins *deferred* reads the state at its first read and can write only if that is still
 /// the latest, so it is as serial as an immediate one.
 pub(super) fn promises(options: &Options) -> Promises {
     let durability = match (options.text("journal_mode"), options.text("synchronous")) {
-        (_, "off") => Durability::None,
-        (_, "extra") | ("wal" | "truncate" | "persist", "full") | ("persist", "normal") => Durability::EveryCommit,
-        // The rest survives as a prefix; in the rollback modes there is no checkpoint to speak of.
-        _ => Durability::AtCheckpoint,
+        (_, "extra") | ("wal" | "truncate" | "persist", "full") => Durability::EveryCommit,
+        // The rest survives as a prefix. (With a rollback journal there is no checkpoint to speak of.)
+        ("wal", "normal") | ("delete", "full") => Durability::AtCheckpoint,
+        // The database itself may be damaged: always with `off`, rarely with `normal` and a rollback journal.
+        _ => Durability::None,
     };
     Promises { isolation: Isolation::StrictSerializable, durability }
 }

@@ -169,6 +169,11 @@ impl<E: Engine<Kv>> Run<E> {
         true
     }
 
+    /// Whether some connection is inside a commit.
+    pub(super) fn is_committing(&self) -> bool {
+        self.slots.iter().any(|slot| slot.in_flight == Some(KvOp::Commit))
+    }
+
     pub(super) fn count(&self, wanted: Fate) -> usize {
         self.fates.iter().filter(|(_, fate)| *fate == wanted).count()
     }

@@ -1,0 +1,146 @@
+//! What a power loss inside a commit takes, by journal mode and `synchronous`: the table of `docs/sqlite.md`,
+//! cell by cell. It tests the simulated disk as much as the adaptor: a disk that forgets too little or too much
+//! makes a cell wrong.
+
+use squall::disk::sim::DiskConfig;
+use squall::engine::{Durability, Engine};
+use squall::engines::sqlite::Sqlite;
+use squall::history::CrashKind;
+use squall::tape::Stream;
+
+use super::stepper::{Fate, Run, options};
+
+/// What many crashes came to.
+#[derive(Debug, Default)]
+struct Toll {
+    crashes: u32,
+    acknowledged: usize,
+    /// Crashes after which the database was whole and acknowledged transactions were gone.
+    lost: u32,
+    /// The most transactions one crash took.
+    lost_max: usize,
+    /// Crashes after which the database was damaged, or could not be opened.
+    damaged: u32,
+    /// The first damage, in words.
+    example: String,
+}
+
+/// Crashes inside commits under `options`, seed by seed, until there have been `crashes` or `enough` says so.
+fn toll(options: &str, disk: &DiskConfig, crashes: u32, enough: impl Fn(&Toll) -> bool) -> Toll {
+    let options = format!("{options} cache_pages=4 wal_autocheckpoint=6");
+    let mut toll = Toll::default();
+    let mut seed = 0;
+    while toll.crashes < crashes && !enough(&toll) {
+        seed += 1;
+        let mut run: Run<Sqlite> = Run::new(&options, disk.clone(), seed, 2, 12);
+        let (mut inside, place) = (0, 1 + Stream::new(seed, "crash", 0).below(300));
+        let is_over = run.run(|run| {
+            inside += u64::from(run.is_committing());
+            inside == place
+        });
+        if is_over {
+            continue;
+        }
+        toll.crashes += 1;
+        toll.acknowledged += run.count(Fate::Acknowledged);
+        let damage = match run.crash(CrashKind::Power) {
+            Err(error) => vec![error.to_string()],
+            Ok(()) => {
+                let found = run.judge();
+                if found.broken.is_empty() {
+                    toll.lost += u32::from(found.lost > 0);
+                    toll.lost_max = toll.lost_max.max(found.lost);
+                }
+                found.broken
+            }
+        };
+        if let Some(first) = damage.first() {
+            toll.damaged += 1;
+            if toll.example.is_empty() {
+                toll.example = format!("seed {seed}: {first}");
+            }
+        }
+    }
+    toll
+}
+
+const NOTHING: [(&str, &str); 7] = [
+    ("wal", "full"),
+    ("wal", "extra"),
+    ("delete", "extra"),
+    ("truncate", "full"),
+    ("truncate", "extra"),
+    ("persist", "full"),
+    ("persist", "extra"),
+];
+
+fn cell(journal: &str, synchronous: &str) -> String {
+    format!("journal_mode={journal} synchronous={synchronous}")
+}
+
+fn calm() -> DiskConfig {
+    DiskConfig::default()
+}
+
+fn promise(cell: &str) -> Durability {
+    Sqlite::promises(&options::<Sqlite>(cell)).durability
+}
+
+#[test]
+fn nothing_is_lost_where_every_commit_is_promised() {
+    for (journal, synchronous) in NOTHING {
+        let cell = cell(journal, synchronous);
+        let toll = toll(&cell, &calm(), 300, |_| false);
+        assert_eq!((toll.crashes, toll.lost, toll.damaged), (300, 0, 0), "{cell}: {toll:?}");
+        assert!(toll.acknowledged > 300, "too little to lose in {cell}: {toll:?}");
+        assert_eq!(promise(&cell), Durability::EveryCommit, "{cell}");
+    }
+}
+
+#[test]
+fn every_commit_is_promised_nowhere_else() {
+    let all = ["wal", "delete", "truncate", "persist"]
+        .into_iter()
+        .flat_map(|journal| ["full", "extra", "normal", "off"].map(|synchronous| (journal, synchronous)));
+    for (journal, synchronous) in all.filter(|cell| !NOTHING.contains(cell)) {
+        assert!(promise(&cell(journal, synchronous)) < Durability::EveryCommit, "{journal} {synchronous}");
+    }
+}
+
+/// The removal of the last journal is not synced, so it may be there again and roll the last commit back.
+#[test]
+fn delete_and_full_may_lose_the_last_commit_and_no_more() {
+    let toll = toll(&cell("delete", "full"), &calm(), 300, |_| false);
+    assert_eq!((toll.lost_max, toll.damaged), (1, 0), "{toll:?}");
+}
+
+/// The log is synced at checkpoints only.
+#[test]
+fn wal_and_normal_may_lose_several_commits_and_stay_whole() {
+    let toll = toll(&cell("wal", "normal"), &calm(), 500, |_| false);
+    assert!(toll.lost_max > 1 && toll.damaged == 0, "{toll:?}");
+}
+
+/// A journal's header and pages go out in one sync. What survives of them may pass for a whole journal, because
+/// a page's checksum looks at every 200th byte only.
+#[test]
+fn normal_with_a_rollback_journal_loses_the_last_commit_or_more_rarely_the_database() {
+    for journal in ["delete", "truncate"] {
+        let toll = toll(&cell(journal, "normal"), &calm(), 2_000, |toll| toll.lost > 0);
+        assert!(toll.lost > 0, "{journal}: {toll:?}");
+    }
+    // Unsynced, a truncated journal may come back, with some of the next one's sectors in it.
+    let truncate = toll(&cell("truncate", "normal"), &calm(), 2_000, |toll| toll.damaged > 0);
+    assert!(truncate.damaged > 0, "{truncate:?}");
+    // Its header is overwritten in place and synced, so whole databases lose nothing.
+    let persist = toll(&cell("persist", "normal"), &calm(), 300, |_| false);
+    assert_eq!(persist.lost, 0, "{persist:?}");
+}
+
+#[test]
+fn off_tears_the_database() {
+    for journal in ["wal", "delete", "truncate", "persist"] {
+        let toll = toll(&cell(journal, "off"), &calm(), 2_000, |toll| toll.lost > 0 && toll.damaged > 0);
+        assert!(toll.lost > 0 && toll.damaged > 0, "{journal}: {toll:?}");
+    }
+}
