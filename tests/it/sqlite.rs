@@ -5,7 +5,7 @@ mod stepper;
 
 use std::collections::BTreeSet;
 
-use squall::disk::sim::DiskConfig;
+use squall::disk::sim::{DiskConfig, FailedSync};
 use squall::engine::{Durability, Engine};
 use squall::engines::sqlite::Sqlite;
 use squall::history::{Class, CrashKind};
@@ -161,6 +161,10 @@ fn io_errors_are_answered_cleanly_and_nothing_acknowledged_is_lost() {
         read_eio: rate,
         write_eio: rate,
         sync_eio: rate,
+        // After a sync that failed, SQLite syncs again and believes the answer.
+        failed_sync: Some(FailedSync::KeptDirty),
+        interrupted: rate,
+        no_space: rate,
         read_short: rate,
         write_short: rate,
         split: rate,
@@ -177,5 +181,8 @@ fn io_errors_are_answered_cleanly_and_nothing_acknowledged_is_lost() {
             classes.extend(run.classes);
         }
     }
-    assert!(classes.contains(&Class::Io) && !classes.contains(&Class::Other), "{classes:?}");
+    for class in [Class::Io, Class::Full] {
+        assert!(classes.contains(&class), "{class} in {classes:?}");
+    }
+    assert!(!classes.contains(&Class::Other), "{classes:?}");
 }

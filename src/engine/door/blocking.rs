@@ -150,3 +150,130 @@ impl<F: Family, C: BlockingClient<F>> Drop for BlockingConnection<F, C> {
         self.pending = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::super::task::{stopped, wait};
+    use super::*;
+    use crate::aio::{Buffer, Completion};
+    use crate::disk::OpenMode;
+    use crate::disk::sim::{DiskConfig, SimDisk};
+    use crate::engine::kv::{Kv, KvOp, KvValue};
+    use crate::history::Class;
+
+    /// Writes a file in two halves, and notes what happens to it.
+    struct Halves {
+        io: Arc<dyn Io>,
+        notes: Rc<Notes>,
+    }
+
+    #[derive(Default)]
+    struct Notes {
+        interrupted: Cell<bool>,
+        text: RefCell<String>,
+    }
+
+    impl Shared for Notes {
+        fn interrupt(&self) {
+            self.interrupted.set(true);
+            self.note("interrupt");
+        }
+        fn kill(&self) {
+            self.note("kill");
+        }
+    }
+
+    impl Notes {
+        fn note(&self, word: &str) {
+            let mut text = self.text.borrow_mut();
+            *text = format!("{text} {word}").trim().to_string();
+        }
+    }
+
+    impl Halves {
+        fn write(&self, offset: u64, byte: u8) -> Result<usize, EngineError> {
+            let file = self.io.open("halves", OpenMode::Create)?;
+            Ok(wait(file.pwrite(offset, Buffer::from(vec![byte]), Completion::write()))?)
+        }
+    }
+
+    impl Blocking for Halves {
+        type Shared = Notes;
+        fn shared(&self) -> Rc<Notes> {
+            Rc::clone(&self.notes)
+        }
+        fn die(&mut self) {
+            self.notes.note(if stopped() || self.write(7, b'x').is_err() { "dead" } else { "alive" });
+        }
+    }
+
+    impl BlockingClient<Kv> for Halves {
+        fn call(&mut self, _: &KvOp) -> Result<Reply<KvValue>, EngineError> {
+            self.write(0, b'a')?;
+            if self.notes.interrupted.get() {
+                return Ok(Reply::Refused(Class::Interrupted));
+            }
+            self.write(1, b'b')?;
+            Ok(Reply::Ok(KvValue::Unit))
+        }
+        fn reset(&mut self) {
+            self.notes.interrupted.set(false);
+            self.notes.note(if self.write(0, b'-').is_ok() { "reset" } else { "not reset" });
+        }
+    }
+
+    type Halved = BlockingConnection<Kv, Halves>;
+
+    fn connection(disk: &SimDisk) -> (Halved, Rc<Notes>) {
+        let notes = Rc::new(Notes::default());
+        (BlockingConnection::new(disk.io(), Halves { io: disk.io(), notes: Rc::clone(&notes) }), notes)
+    }
+
+    /// Plays `script` on one connection: `start`, `step` and `serve` (an I/O), `abandon`, `freeze`, `drop`.
+    fn check(script: &str, file: &str, expected: &str) {
+        let disk = SimDisk::new(DiskConfig::default(), 1);
+        let (connection, notes) = connection(&disk);
+        let mut connection = Some(connection);
+        for word in script.split_whitespace() {
+            let alive = connection.as_mut().expect("not dropped yet");
+            match word {
+                "start" => alive.start(&KvOp::Commit),
+                "step" => notes.note(match alive.step() {
+                    Ok(IOResult::IO(_)) => "waits",
+                    Ok(IOResult::Done(_)) => "done",
+                    Err(_) => "fails",
+                }),
+                "serve" => disk.io().step().expect("something is in flight"),
+                "abandon" => alive.abandon(),
+                "freeze" => disk.freeze().iter().for_each(Completion::abort),
+                _ => connection = None,
+            }
+        }
+        drop(connection);
+        assert_eq!(*notes.text.borrow(), expected, "{script}");
+        let content = disk.content().into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
+        assert_eq!(content.collect::<String>(), file, "{script}");
+    }
+
+    #[test]
+    fn a_call_goes_on_each_time_its_io_has_finished() {
+        check("start step serve step serve step", "ab", "waits waits done kill kill dead");
+    }
+
+    #[test]
+    fn an_abandoned_call_is_interrupted_and_undone_on_a_disk_that_works() {
+        check("start step abandon start", "-", "waits interrupt reset kill kill dead");
+    }
+
+    #[test]
+    fn an_abandoned_call_is_killed_on_a_disk_that_is_dead() {
+        check("start step freeze abandon", "", "waits interrupt not reset kill kill dead");
+    }
+
+    #[test]
+    fn a_dropped_call_ends_without_an_effect() {
+        check("start step drop", "", "waits kill kill dead");
+    }
+}

@@ -146,8 +146,7 @@ impl Wake for Signal {
 
 /// A waker and what it finishes.
 fn signal() -> (Waker, Completion) {
-    // Of the kinds there are, a deadline comes nearest: something outside of the disk ends the wait.
-    let completion = Completion::timer();
+    let completion = Completion::new_wait();
     (Waker::from(Arc::new(Signal(completion.clone()))), completion)
 }
 
