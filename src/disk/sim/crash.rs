@@ -35,25 +35,31 @@ pub(super) fn crash(state: &mut State, kind: CrashKind, tape: &mut Tape) -> Cras
 
 /// A process ends: each operation in flight has reached the operating system, or has not.
 fn kill(state: &mut State, tape: &mut Tape) -> CrashReport {
+    let mut files = Fates::default();
+    let mut names = Vec::new();
     for ghost in std::mem::take(&mut state.ghosts) {
-        if tape.draw(ghost.actor, "killed", 0, 2) == 0 {
-            continue;
-        }
+        let kept = tape.draw(ghost.actor, "killed", 0, 2) == 1;
         match &ghost.what {
-            GhostChange::File(file, change) => {
+            GhostChange::File(id, change) => {
                 let seq = state.world.next_seq();
-                let file = state.world.file(*file);
-                change.apply(&mut file.cache);
-                file.pending.push(Pending::new(seq, ghost.actor, change.clone()));
+                let file = state.world.file(*id);
+                files.of(*id, file).count(&[if kept { Fate::Kept } else { Fate::Lost }], false);
+                if kept {
+                    change.apply(&mut file.cache);
+                    file.pending.push(Pending::new(seq, ghost.actor, change.clone()));
+                }
             }
             what => {
-                if let Some(change) = what.name_change(&state.world.names) {
+                let Some(change) = what.name_change(&state.world.names) else { continue };
+                names.push(NameFate { change: change.to_string(), kept, betrayed: false });
+                if kept {
                     state.world.change_names(ghost.actor, change);
                 }
             }
         }
     }
-    CrashReport { kind: CrashKind::Kill, selection: None, files: Vec::new(), names: Vec::new() }
+    let files = files.finish(|id| state.world.files[id.0 as usize].cache.len());
+    CrashReport { kind: CrashKind::Kill, selection: None, files, names }
 }
 
 /// The operating system or the power fails: only the medium is left.
@@ -62,7 +68,7 @@ fn lose(state: &mut State, kind: CrashKind, tape: &mut Tape) -> CrashReport {
     let crash = state.world.crashes;
     let selection = selection(&candidates, &state.config.survivors, crash, tape);
     let fates = fates(&candidates, selection, crash, tape);
-    let mut files = rebuild(state, &candidates, &fates);
+    let files = rebuild(state, &candidates, &fates);
     let names = rebuild_names(state, &candidates, &fates);
     let longer = |file: &FileState| file.cache.len() > file.medium.len();
     let size_first =
@@ -81,12 +87,10 @@ fn lose(state: &mut State, kind: CrashKind, tape: &mut Tape) -> CrashReport {
         file.linked = true;
         file.path = Arc::clone(path);
     }
-    for (id, fate) in &mut files {
-        fate.len_after = state.world.file(*id).medium.len();
-        state.stats.syncs_betrayed += u64::from(fate.betrayed > 0);
-    }
-    state.stats.syncs_betrayed += u64::from(names.iter().any(|name| name.betrayed));
-    CrashReport { kind, selection, files: files.into_iter().map(|(_, fate)| fate).collect(), names }
+    let files = files.finish(|id| state.world.files[id.0 as usize].medium.len());
+    let betrayed = files.iter().filter(|file| file.betrayed > 0).count() as u64;
+    state.stats.syncs_betrayed += betrayed + u64::from(names.iter().any(|name| name.betrayed));
+    CrashReport { kind, selection, files, names }
 }
 
 /// All that is not durable, in the order of time; what was in flight comes last, in the order of submission.
@@ -128,18 +132,14 @@ fn candidates(state: &mut State, kind: CrashKind) -> Vec<Candidate> {
 }
 
 /// Brings the survivors to the medium, in the order of time.
-fn rebuild(state: &mut State, candidates: &[Candidate], fates: &[Vec<Fate>]) -> Vec<(FileId, FileFate)> {
-    let mut reports: Vec<(FileId, FileFate)> = Vec::new();
+fn rebuild(state: &mut State, candidates: &[Candidate], fates: &[Vec<Fate>]) -> Fates {
+    let mut reports = Fates::default();
     let powersafe = state.config.powersafe_overwrite;
     for (candidate, fates) in candidates.iter().zip(fates) {
         let What::File(id, change) = &candidate.what else { continue };
         let salt = state.world.next_seq();
         let file = state.world.file(*id);
-        let at = reports.iter().position(|(known, _)| known == id).unwrap_or_else(|| {
-            reports.push((*id, FileFate::of(file)));
-            reports.len() - 1
-        });
-        reports[at].1.count(fates, candidate.on_device);
+        reports.of(*id, file).count(fates, candidate.on_device);
         match change {
             change if fates.iter().all(|fate| *fate == Fate::Kept) => drop(change.apply(&mut file.medium)),
             Change::SetLen(_) => {}
@@ -191,6 +191,25 @@ fn garbage(file: &mut FileState, place: u64, len: usize, salt: u64, powersafe: b
     let byte = |at: usize| (mix(salt ^ mix(at as u64 / 8)) >> (at % 8 * 8)) as u8;
     let bytes: Vec<u8> = (0..len).map(byte).collect();
     file.medium.write(start, &bytes);
+}
+
+/// What becomes of each file, in the order in which they are first named.
+#[derive(Default)]
+struct Fates(Vec<(FileId, FileFate)>);
+
+impl Fates {
+    fn of(&mut self, id: FileId, file: &FileState) -> &mut FileFate {
+        let at = self.0.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
+            self.0.push((id, FileFate::of(file)));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
+    fn finish(self, len_after: impl Fn(FileId) -> u64) -> Vec<FileFate> {
+        let finished = |(id, fate)| FileFate { len_after: len_after(id), ..fate };
+        self.0.into_iter().map(finished).collect()
+    }
 }
 
 impl FileFate {

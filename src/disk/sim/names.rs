@@ -11,6 +11,9 @@ use std::sync::Arc;
 use crate::aio::FileId;
 use crate::tape::Actor;
 
+/// How many changes may wait for a sync; the oldest beyond become durable by themselves.
+const PENDING_MAX: usize = 256;
+
 pub(super) type Map = BTreeMap<Arc<str>, FileId>;
 
 /// A change of the directory that is not durable yet.
@@ -82,9 +85,17 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn change(&mut self, seq: u64, actor: Actor, change: NameChange) {
+    /// Makes a change, and answers whether that made older ones durable.
+    pub(super) fn change(&mut self, seq: u64, actor: Actor, change: NameChange) -> bool {
         change.apply(&mut self.now);
         self.pending.push(Entry { seq, actor, change, on_device: false });
+        let full = self.pending.len() > PENDING_MAX;
+        if full {
+            for entry in self.pending.drain(..PENDING_MAX / 2) {
+                entry.change.apply(&mut self.durable);
+            }
+        }
+        full
     }
 
     /// The files directly in `directory`.

@@ -46,11 +46,11 @@ impl Selection {
 pub struct CrashReport {
     /// What happened.
     pub kind: CrashKind,
-    /// How survivors were selected; none when everything applied survives.
+    /// How survivors were selected; none when there was nothing to select from.
     pub selection: Option<Selection>,
-    /// Files with changes that were not durable.
+    /// Files with changes that were not durable; after a process kill, that were in flight.
     pub files: Vec<FileFate>,
-    /// Changes of the directory that were not durable.
+    /// The same for changes of the directory.
     pub names: Vec<NameFate>,
 }
 

@@ -56,7 +56,9 @@ impl World {
         if let NameChange::Rename { to, file, .. } = &change {
             self.file(*file).path = Arc::clone(to);
         }
-        self.names.change(seq, actor, change);
+        if self.names.change(seq, actor, change) {
+            self.collect();
+        }
     }
 
     /// The room taken, in pages: files that somebody can still reach.

@@ -1,6 +1,6 @@
 //! What can be left after a crash: every image, and no other.
 
-use squall::disk::sim::{DiskConfig, SurvivorWeights};
+use squall::disk::sim::{CrashReport, DiskConfig, SurvivorWeights};
 use squall::tape::{Ratio, Tape};
 
 use super::script::{Player, check as check_with};
@@ -134,6 +134,60 @@ fn a_change_of_a_name_is_lost_with_the_one_it_builds_upon() {
 #[test]
 fn a_crash_can_follow_a_crash() {
     check("write a 0 BBBB; sync a; CRASH os; write a 0 C; sync a; CRASH os", &["a=CBBB"]);
+}
+
+/// The reports of all crashes of a script under a seed, in which everything but garbage may happen.
+fn reports(seed: u64, script: &str) -> Vec<CrashReport> {
+    let mut player = Player::new(&DiskConfig::default(), Tape::seeded(seed));
+    player.play(script);
+    player.reports
+}
+
+#[test]
+fn a_crash_says_what_became_of_every_change() {
+    let check = |survivors, script: &str, expected: &str| {
+        let config = DiskConfig { survivors, ..DiskConfig::default() };
+        let mut player = Player::new(&config, Tape::seeded(3));
+        player.play(&format!("{START}{script}"));
+        assert_eq!(player.reports[0].to_string(), expected);
+    };
+    let (none, default) = (SurvivorWeights::NONE, SurvivorWeights::default());
+    check(default, "CRASH power", "power loss");
+    check(
+        SurvivorWeights { prefix: 1, ..none },
+        "write a 0 B*2048; write a 2048 B; rename a b; create c; fly remove b; fly write b 0 C; CRASH os",
+        "operating system crash, survivors: a prefix\n\
+         b: 2 kept, 0 torn, 1 lost\n\
+         rename a to b: kept\ncreate c: kept\nremove b: kept",
+    );
+    check(
+        SurvivorWeights { garbage: 1, ..none },
+        "write a 4 B*2048; truncate a 9; write a 9 B*4096; CRASH os",
+        "operating system crash, survivors: a subset of sectors with garbage\n\
+         a: 1 kept, 2 torn, 0 lost, garbage in 3 sectors",
+    );
+    check(
+        default,
+        "fly write a 4 B; fly write a 0 B; fly rename a b; CRASH kill",
+        "process kill\na: 1 kept, 0 torn, 1 lost, length 4 -> 5\nrename a to b: lost",
+    );
+}
+
+#[test]
+fn survivors_are_selected_as_often_as_the_weights_say() {
+    // Of 4000 crashes; 6 standard deviations on either side of each share.
+    let mut counts = std::collections::BTreeMap::new();
+    for seed in 0..4000 {
+        let selection = reports(seed, "create a; write a 0 B; CRASH os")[0].selection;
+        *counts.entry(selection.expect("there is something to select from")).or_insert(0u32) += 1;
+    }
+    let weights = [15, 10, 20, 35, 10, 10];
+    let all: Vec<u32> = counts.into_values().collect();
+    assert_eq!(all.len(), weights.len());
+    for (count, weight) in all.into_iter().zip(weights) {
+        let (share, mean) = (f64::from(weight) / 100.0, f64::from(weight) * 40.0);
+        assert!((f64::from(count) - mean).abs() < 6.0 * (mean * (1.0 - share)).sqrt(), "{count} for {weight}");
+    }
 }
 
 /// What each byte of a file may be after a crash: what the last sync answered for, or anything written since.

@@ -119,6 +119,14 @@ fn writes_after_a_failed_sync_are_synced_by_the_next() {
 }
 
 #[test]
+fn a_failed_sync_of_a_directory_leaves_everything_to_be_synced_again() {
+    let config = DiskConfig { sync_eio: HALF, ..calm() };
+    check(&config, "create b; syncdir; faults off; CRASH os", &["a=AAAA b=", "syncdir:EIO a=AAAA"]);
+    let again = "create b; syncdir; faults off; syncdir; CRASH os";
+    check(&config, again, &["a=AAAA b=", "syncdir:EIO a=AAAA b="]);
+}
+
+#[test]
 fn a_lying_device_keeps_its_word_unless_the_power_fails() {
     let config = DiskConfig { sync_lie: HALF, ..calm() };
     check(&config, "write a 0 B; sync a; CRASH os", &["a=BAAA"]);
@@ -327,6 +335,23 @@ fn every_fault_strikes_again_on_replay_and_one_taken_out_moves_no_other() {
         player.play(&script);
         assert_eq!(player.tape.take_recording(), Some(fewer), "{name}");
     }
+}
+
+#[test]
+fn a_broken_promise_of_a_sync_is_counted() {
+    let count = |config: &DiskConfig, script: &str| {
+        let mut player = Player::new(config, Tape::seeded(1));
+        player.play(&format!("create a; syncdir; faults on; {script}"));
+        player.disk.stats().syncs_betrayed
+    };
+    let lie = DiskConfig { sync_lie: Ratio::ONE, ..calm() };
+    assert_eq!(count(&lie, "write a 0 B; sync a; CRASH os"), 0);
+    assert_eq!(count(&lie, "write a 0 B; sync a; CRASH power"), 1);
+    assert_eq!(count(&lie, "create b; syncdir; CRASH power"), 1);
+    let late = DiskConfig { sync_eio: Ratio::ONE, failed_sync: Some(FailedSync::Late), ..calm() };
+    assert_eq!(count(&late, "write a 0 B; sync a"), 1);
+    assert_eq!(count(&late, "sync a"), 0);
+    assert_eq!(count(&DiskConfig { failed_sync: Some(FailedSync::CleanNew), ..late }, "write a 0 B; sync a"), 0);
 }
 
 #[test]

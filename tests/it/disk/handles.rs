@@ -360,6 +360,17 @@ fn old_writes_become_durable_by_themselves() {
 }
 
 #[test]
+fn old_changes_of_names_become_durable_by_themselves() {
+    let (disk, io, _file) = disk();
+    for n in 0..256 {
+        io.open(&format!("{n:03}"), OpenMode::CreateNew).unwrap();
+    }
+    disk.crash(CrashKind::Os, &mut calm());
+    let names = disk.io().list("").unwrap();
+    assert_eq!((names.len(), names[0].as_str(), names[127].as_str()), (128, "000", "a"));
+}
+
+#[test]
 fn random_numbers_depend_on_the_seed_and_the_place_alone() {
     let drawn = |seed, places: &[(u16, u32)]| -> Vec<u64> {
         let disk = SimDisk::new(DiskConfig::default(), seed);

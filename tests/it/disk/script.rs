@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use squall::aio::{Buffer, Completion, CompletionError, Resource};
-use squall::disk::sim::{DiskConfig, IoTurn, SimDisk, Submitted};
+use squall::disk::sim::{CrashReport, DiskConfig, IoTurn, SimDisk, Submitted};
 use squall::disk::{File, Io, OpenMode};
 use squall::history::CrashKind;
 use squall::tape::{Decisions, Odometer, Tape};
@@ -53,6 +53,7 @@ pub(super) fn outcomes(config: &DiskConfig, script: &str) -> BTreeSet<String> {
 pub(super) struct Player {
     pub(super) disk: SimDisk,
     pub(super) tape: Tape,
+    pub(super) reports: Vec<CrashReport>,
     io: Arc<dyn Io>,
     files: Vec<(String, Arc<dyn File>)>,
     flying: Vec<(Submitted, Completion, String)>,
@@ -63,7 +64,7 @@ impl Player {
     pub(super) fn new(config: &DiskConfig, tape: Tape) -> Self {
         let disk = SimDisk::new(config.clone(), tape.seed());
         disk.set_faults(false);
-        Self { io: disk.io(), disk, tape, files: vec![], flying: vec![], answers: String::new() }
+        Self { io: disk.io(), disk, tape, reports: vec![], files: vec![], flying: vec![], answers: String::new() }
     }
 
     pub(super) fn play(&mut self, script: &str) -> String {
@@ -164,7 +165,7 @@ impl Player {
             _ => panic!("no such crash: {kind}"),
         };
         self.disk.freeze().iter().for_each(Completion::abort);
-        self.disk.crash(kind, &mut self.tape);
+        self.reports.push(self.disk.crash(kind, &mut self.tape));
         self.flying.clear();
         self.io = self.disk.io();
         let paths = self.io.list("").expect("the disk is alive again");
