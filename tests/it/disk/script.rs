@@ -4,6 +4,7 @@
 //! create a            open a new file                 write a 0 A*512 BB    512 times A, then BB, at byte 0
 //! sync a              of the file                     syncdir               of the root directory
 //! truncate a 100      remove a      rename a b        read a 0 4            the answer joins the outcome
+//! close a             no more use of it
 //! fly write a 0 AA    submitted, and given no turn    land                  turns for all in flight, in order
 //! CRASH os            or kill, or power               faults on             off at the start
 //! ```
@@ -86,6 +87,7 @@ impl Player {
                 let file = self.io.open(path, OpenMode::CreateNew).expect("it is new");
                 self.files.push((path.to_string(), file));
             }
+            ["close", path] => self.files.retain(|(known, _)| known != path),
             ["fly", rest @ ..] => {
                 self.submit(rest);
             }
