@@ -12,7 +12,37 @@ macro_rules! embedded {
 }
 
 /// The scenarios of `workloads/`, by name. A test compares the list with the folder.
-pub const SCENARIOS: &[(&str, &str)] = embedded!["smoke/register",];
+pub const SCENARIOS: &[(&str, &str)] = embedded![
+    "smoke/bank",
+    "smoke/cas",
+    "smoke/churn",
+    "smoke/counter",
+    "smoke/list-append",
+    "smoke/queue",
+    "smoke/register",
+    "smoke/rw-register",
+    "smoke/scans",
+    "smoke/set",
+    "soak/bank",
+    "soak/everything",
+    "planted/acknowledge-before-sync",
+    "planted/canary",
+    "planted/checkpoint-overlooks-reader",
+    "planted/dirty-read",
+    "planted/flag-before-yield",
+    "planted/index-before-yield",
+    "planted/insert-before-yield",
+    "planted/leaked-lock-after-abandonment",
+    "planted/lost-update",
+    "planted/lost-wakeup",
+    "planted/push-before-yield",
+    "planted/state-advanced-before-fallible-call",
+    "planted/torn-frame-accepted",
+    "profiles/calm",
+    "profiles/crashes",
+    "profiles/faults",
+    "profiles/tiny",
+];
 
 impl Registry {
     /// Everything that is compiled in.

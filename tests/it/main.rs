@@ -1,6 +1,8 @@
 //! The one integration test binary, because every further one links the whole library again.
 
 mod aio;
+#[cfg(feature = "cli")]
+mod cli;
 mod disk;
 mod floors;
 mod judge;

@@ -1,0 +1,107 @@
+//! Cases that are damaged, foreign, of a later version, or not of this engine any more.
+
+use expect_test::{Expect, expect};
+
+use super::Room;
+
+/// A room with a good case in `good.case`.
+fn with_case() -> (Room, String) {
+    let room = Room::new();
+    room.run("run rogue --set engine.way=lie");
+    let text = room.read(&room.cases("squall-out")[0]);
+    std::fs::remove_dir_all(room.path().join("squall-out")).unwrap();
+    room.write("good.case", &text);
+    (room, text)
+}
+
+#[test]
+fn a_file_that_is_no_good_case_is_refused_in_one_line() {
+    let (room, good) = with_case();
+    let check = |name: &str, text: &str, expected: Expect| {
+        room.write(name, text);
+        let done = room.run(&format!("replay {name}"));
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{name}: {}", done.err);
+        expected.assert_eq(&done.err);
+    };
+    check("empty.case", "", expect![]);
+    check("foreign.case", "workload = \"register\"\n", expect![]);
+    check("cut.case", &good[..good.find("turns =").unwrap() + 4], expect![]);
+    check("later.case", &good.replace("format = 1", "format = 2\nnovelty = true"), expect![]);
+    check("zero.case", &good.replace("format = 1", "format = 0"), expect![]);
+    check("none.case", &good.replace("format = 1\n", ""), expect![]);
+    check("unknown.case", &good.replace("turns = ", "trns = "), expect![]);
+    check("value.case", &good.replace("connections = 1\n", "connections = 9999\n"), expect![]);
+    check("ratio.case", &good.replace("read-eio = \"0/1\"", "read-eio = \"7/1\""), expect![]);
+    check("schedule.case", &good.replace("schedule = '''\n", "schedule = '''\nd7 "), expect![]);
+    check("plan.case", &good.replacen("{ get = ", "{ got = ", 1), expect![]);
+    check("workload.case", &good.replace("workload = \"register\"", "workload = \"bank2\""), expect![]);
+    check("property.case", &good.replace("[\"last-write\"]", "[\"last-wish\"]"), expect![]);
+    check("option.case", &good.replace("way = \"lie\"", "way = \"lye\""), expect![]);
+    let other = good.replace("name = \"rogue\"", "name = \"other\"").replace("program = \"rogue_engine\"", "program = \"mine\"");
+    check("engine.case", &other, expect![]);
+    let done = room.run("replay missing.case");
+    assert_eq!(done.code, 2);
+    expect![].assert_eq(&done.err);
+    std::fs::write(room.path().join("binary.case"), [0xff, 0xfe, 0, 1]).unwrap();
+    expect![].assert_eq(&room.run("replay binary.case").err);
+}
+
+#[test]
+fn a_case_cut_anywhere_is_an_error_or_a_case_and_never_a_panic() {
+    let (room, good) = with_case();
+    let step = good.len() / 12;
+    for length in (0..good.len()).step_by(step) {
+        let length = (length..).find(|&at| good.is_char_boundary(at)).unwrap();
+        room.write("cut.case", &good[..length]);
+        let done = room.run("replay cut.case");
+        assert_eq!(done.code, 2, "{length}: {}{}", done.out, done.err);
+        assert!(!done.err.contains("panicked"), "{length}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_replay_writes_nothing_wherever_a_case_would_like_to() {
+    let (room, good) = with_case();
+    room.write("evil.case", &good.replace("bucket = \"", "bucket = \"../../../tmp/"));
+    let before = listing(&room);
+    assert_eq!(room.run("replay evil.case").code, 1);
+    assert_eq!(listing(&room), before);
+}
+
+fn listing(room: &Room) -> Vec<String> {
+    let entries = std::fs::read_dir(room.path()).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_changed_engine_makes_a_case_stale_and_the_same_engine_makes_it_nondeterministic() {
+    let (room, good) = with_case();
+    let check = |text: &str, code: i32, verdict: &str| {
+        room.write("it.case", text);
+        let done = room.run("replay it.case --format json");
+        let value: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!((done.code, value["verdict"].as_str()), (code, Some(verdict)), "{}", done.out);
+    };
+    let line = |key: &str| good.lines().find(|line| line.starts_with(key)).unwrap().to_string();
+    let rebuilt = good.replace(&line("build = "), "build = \"0000000000000000\"");
+    let fixed = |text: &str| text.replace("way = \"lie\"", "way = \"good\"");
+    let unfit = |text: &str| text.replace("schedule = '''\n", "schedule = '''\nc0/op99/io7*3 ");
+    check(&good, 1, "again");
+    check(&rebuilt, 1, "again");
+    check(&good.replace(&line("hash = "), "hash = \"0000000000000000\""), 3, "diverged");
+    check(&fixed(&rebuilt), 0, "no-longer");
+    check(&unfit(&fixed(&rebuilt)), 6, "stale");
+    // The decisions fit no more, but the plan shows the failure still.
+    check(&unfit(&rebuilt), 1, "again");
+}
+
+#[test]
+fn a_case_needs_neither_its_scenario_nor_flags_and_can_be_read_by_people() {
+    let (room, good) = with_case();
+    assert_eq!(room.run("replay good.case").code, 1);
+    for part in ["sentence = ", "[plan.connections]\nc0 = [\n    [", "schedule = '''\n", "# rogue_engine replay"] {
+        assert!(good.contains(part), "{part}");
+    }
+}

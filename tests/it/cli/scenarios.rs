@@ -1,0 +1,82 @@
+//! The scenarios that come with the crate, and their documentation.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use squall::scenario::keys::KEYS;
+use squall::scenario::{Expect, Registry, SCENARIOS};
+
+fn workloads() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads")
+}
+
+#[test]
+fn every_file_of_the_folder_is_embedded_under_its_name() {
+    let mut files = BTreeSet::new();
+    for folder in std::fs::read_dir(workloads()).unwrap().map(|entry| entry.unwrap().path()) {
+        if folder.is_dir() {
+            for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if file.extension().is_some_and(|ending| ending == "toml") {
+                    let name = file.strip_prefix(workloads()).unwrap().with_extension("");
+                    files.insert(name.to_str().unwrap().replace('\\', "/"));
+                }
+            }
+        }
+    }
+    let embedded: BTreeSet<String> = SCENARIOS.iter().map(|(name, _)| (*name).to_string()).collect();
+    assert_eq!(embedded, files);
+}
+
+#[test]
+fn every_scenario_is_right_and_runs_on_an_engine() {
+    let registry = Registry::standard();
+    let library = registry.library();
+    for name in library.names() {
+        let scenario = library.embedded(name, &[]).unwrap();
+        let (pairings, skipped) = registry.pair(&scenario, &[]).unwrap();
+        assert!(!pairings.is_empty(), "{name} runs nowhere: {skipped:?}");
+        assert!(!scenario.about.is_empty(), "{name} says nothing of itself");
+        for pairing in pairings {
+            for seed in 0..20 {
+                pairing.configure(&registry, &scenario, seed).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn every_bug_has_a_scenario_that_says_how_soon_it_is_found() {
+    let registry = Registry::standard();
+    let library = registry.library();
+    for (info, _) in registry.engines() {
+        for bug in info.bugs {
+            let name = format!("planted/{}", bug.name);
+            let scenario = library.embedded(&name, &[]).unwrap_or_else(|error| panic!("{}: {error}", bug.name));
+            let expected = if bug.harmless { Expect::Holds } else { Expect::Violated };
+            assert_eq!(scenario.expect, expected, "{name}");
+            assert!(bug.harmless || scenario.found_within.is_some(), "{name}");
+            let (pairings, _) = registry.pair(&scenario, &[]).unwrap();
+            assert!(pairings.iter().any(|pairing| pairing.bugs() == [bug.name]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn expect_stands_at_the_start_of_a_line() {
+    for (name, text) in SCENARIOS.iter().filter(|(name, _)| name.starts_with("planted/")) {
+        assert!(text.lines().any(|line| line.starts_with("expect = ")), "{name}");
+    }
+}
+
+#[test]
+fn the_readme_documents_every_key() {
+    let readme = std::fs::read_to_string(workloads().join("README.md")).unwrap();
+    let mut missing = String::new();
+    for key in KEYS {
+        let row = format!("| `{}` | {} | {} | {} |", key.name, key.about, key.kind.accepted(), key.default);
+        if !readme.contains(&row) {
+            missing += &format!("{row}\n");
+        }
+    }
+    assert!(missing.is_empty(), "workloads/README.md lacks these rows:\n{missing}");
+}
