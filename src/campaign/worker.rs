@@ -3,20 +3,25 @@
 //! A worker has one thread and keeps nothing between tasks that could change a run. It may be killed at any
 //! moment; its parent then knows which task it was at.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Error, Write};
 
 use super::limits::{confine, resident_bytes};
 use super::protocol::{Answer, CaseText, Hello, MARK, Ran, Recorded, Replayed, Request, Response, Spot, Task};
-use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, Scenario, StoredFinding};
+use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, StoredFinding};
+use crate::sched::Estimates;
 use crate::sim::RunResult;
 use crate::tape::{Fingerprint, Tape};
+
+/// The seed of pilot runs.
+const PILOT_SEED: u64 = 0;
 
 /// Serves tasks until the input ends.
 ///
 /// # Errors
 /// When the parent is gone or says something that is no request.
 pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
-    let mut worker = Worker { registry, scenarios: Vec::new(), build: None };
+    let mut worker = Worker { registry, scenarios: Vec::new(), pilots: BTreeMap::new(), build: None };
     for line in input.lines() {
         let request = serde_json::from_str(&line?).map_err(|error| Error::other(error.to_string()))?;
         let answer = match request {
@@ -38,6 +43,8 @@ struct Worker<'a> {
     registry: &'a Registry,
     /// The scenarios, each with the engines it runs on once somebody has asked.
     scenarios: Vec<(Scenario, Option<Vec<Pairing>>)>,
+    /// What pilot runs counted, by scenario and engine.
+    pilots: BTreeMap<(usize, String), Estimates>,
     build: Option<Fingerprint>,
 }
 
@@ -78,7 +85,22 @@ impl Worker<'_> {
         };
         let pairing = pairings.iter().find(|pairing| pairing.engine == spot.engine);
         let pairing = pairing.ok_or_else(|| format!("{} does not run on {}", scenario.name, spot.engine))?;
-        pairing.configure(self.registry, scenario, spot.seed).map_err(|error| error.to_string())
+        let said = |error: RunError| error.to_string();
+        let configuration = pairing.configure(self.registry, scenario, spot.seed).map_err(said)?;
+        if !configuration.world.policy.wants_estimates() {
+            return Ok(configuration);
+        }
+        // One pilot run for each scenario on each engine: a function of the two, whichever seed asks first.
+        let place = (spot.scenario, spot.engine.clone());
+        let pilot = match self.pilots.get(&place) {
+            Some(pilot) => pilot.clone(),
+            None => {
+                let first = pairing.configure(self.registry, scenario, PILOT_SEED).map_err(said)?;
+                self.registry.pilot(&first, PILOT_SEED).map_err(said)?
+            }
+        };
+        let known = self.pilots.entry(place).or_insert(pilot);
+        self.registry.with_estimates(configuration, spot.seed, known).map_err(said)
     }
 
     fn record(&mut self, spot: &Spot) -> Result<Answer, String> {

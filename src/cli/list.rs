@@ -8,6 +8,7 @@ use super::screen::{print, table};
 use crate::scenario::keys::{KEYS, Kind};
 use crate::scenario::value::Domain;
 use crate::scenario::{Expect, Registry, Scenario};
+use crate::sched::PolicyConfig;
 
 pub(super) fn run(registry: &Registry, args: &ListArgs) -> Result<Exit, Failure> {
     let items = match args.what {
@@ -80,11 +81,15 @@ fn policies() -> Vec<Value> {
     let about = |name: &str| match name {
         "round-robin" => "The next connection in a fixed order, all I/O completed in order first: the baseline.",
         "random" => "Uniform over who can run; `policy.sticky` lets the current actor go on.",
-        _ => "",
+        "pct" => "Random priorities with a few changes (Burckhardt 2010).",
+        "pos" => "Random priorities of events, drawn again where events conflict (Yuan 2018).",
+        "urw" => "In proportion to the events that are left (Zhao 2025).",
+        "surw" => "As urw, on a few places only (Zhao 2025).",
+        "park" => "The random walk, with somebody held while others finish whole operations.",
+        "exhaustive" => "The calmest schedule; all of them for tiny scenarios.",
+        _ => "See `docs/policies.md`.",
     };
-    let words = KEYS.iter().find(|key| key.name == "policy.name").map(|key| &key.kind);
-    let Some(Kind::Drawn(Domain::Word(words))) = words else { return Vec::new() };
-    words.iter().map(|(name, weight)| json!({"name": name, "about": about(name), "weight": weight})).collect()
+    PolicyConfig::NAMES.iter().map(|name| json!({"name": name, "about": about(name)})).collect()
 }
 
 fn bugs(registry: &Registry) -> Result<Vec<Value>, Failure> {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::value::Domain;
+use crate::sched::PolicyConfig;
 use crate::tape::Ratio;
 
 /// One key.
@@ -59,6 +60,16 @@ impl Kind {
     }
 }
 
+/// The parameters of policies: each belongs to one.
+pub(super) const POLICY_PARAMETERS: &[(&str, &str)] = &[
+    ("sticky", "random"),
+    ("depth", "pct"),
+    ("spots-max", "surw"),
+    ("holds-max", "park"),
+    ("operations-max", "park"),
+    ("preemptions-max", "exhaustive"),
+];
+
 /// Looks a key up by its full name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Key> {
@@ -86,8 +97,8 @@ const fn survivors() -> Kind {
 }
 
 const KEY_CHOICES: Kind = Kind::Drawn(Domain::Word(&[("hot", 2), ("cold", 1), ("colliding", 1), ("ascending", 1)]));
-/// Odds of the portfolio; a change of them is a change of what every seed means.
-const POLICIES: Kind = Kind::Drawn(Domain::Word(&[("random", 9), ("round-robin", 1)]));
+/// The swarm is the scheduler's portfolio, which draws parameters too.
+const POLICIES: Kind = Kind::Drawn(Domain::Choice(&PolicyConfig::NAMES));
 const STICKY: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 8), Ratio::new(1, 2)) });
 const FAILED_SYNC: Kind =
     Kind::Drawn(Domain::Word(&[("clean-new", 40), ("clean-old", 20), ("late", 20), ("kept-dirty", 20)]));
@@ -153,12 +164,12 @@ pub const KEYS: &[Key] = &[
         "Of 1,000 transactions, how many are a vacuum instead.",
     ),
     key("policy.name", POLICIES, "\"swarm\"", "Who runs next; `\"swarm\"` is the portfolio."),
-    key(
-        "policy.sticky",
-        STICKY,
-        "[\"0/1\", \"1/2\", \"7/8\", \"31/32\"]",
-        "Of `random`: how likely the current actor goes on.",
-    ),
+    key("policy.sticky", STICKY, "\"0/1\"", "Of `random`: how likely the current actor goes on."),
+    key("policy.depth", whole(1, 20, &[(2, 5, 1)]), "3", "Of `pct`: ordering constraints of the bugs it is to find."),
+    key("policy.spots-max", whole(1, 64, &[(1, 3, 1)]), "3", "Of `surw`: places it looks at, at most."),
+    key("policy.holds-max", whole(1, 64, &[(1, 6, 1)]), "3", "Of `park`: holds in a run, at most."),
+    key("policy.operations-max", whole(1, 1_000, &[(1, 20, 1)]), "20", "Of `park`: operations that a hold lasts."),
+    key("policy.preemptions-max", whole(0, 1_000, &[(0, 3, 1)]), "-", "Of `exhaustive`: preemptions, at most."),
     key("disk.read-eio", fault(100, 10_000), "\"0/1\"", "A read fails with EIO."),
     key("disk.write-eio", fault(100, 10_000), "\"0/1\"", "A write fails with EIO, some of its sectors written."),
     key("disk.sync-eio", fault(100, 10_000), "\"0/1\"", "A sync fails with EIO."),

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::error::{Place, ScenarioError};
-use super::keys::{KEYS, Kind, find};
+use super::keys::{KEYS, Kind, POLICY_PARAMETERS, find};
 use super::text::Entry;
 use super::value::{Domain, Spec};
+use crate::sched::portfolio;
 use crate::sim::WorldConfig;
 use crate::tape::Stream;
 use crate::workload::Knobs;
@@ -148,12 +149,12 @@ impl Scenario {
         let knobs = root.remove("knobs").unwrap_or_else(|| Value::Table(toml::Table::new()));
         drop_what_cannot_be(&mut root);
         // The table of keys and the structures are compared by a test, so a misfit is our own mistake.
-        Drawn {
-            connections,
-            transactions,
-            knobs: knobs.try_into().expect("the table of keys fits the knobs"),
-            world: Value::Table(root).try_into().expect("the table of keys fits the world"),
+        let knobs = knobs.try_into().expect("the table of keys fits the knobs");
+        let mut world: WorldConfig = Value::Table(root).try_into().expect("the table of keys fits the world");
+        if self.specs["policy.name"] == Spec::Swarm {
+            world.policy = portfolio(seed);
         }
+        Drawn { connections, transactions, knobs, world }
     }
 
     fn take(&mut self, entry: &Entry) -> Result<(), ScenarioError> {
@@ -258,13 +259,18 @@ impl Scenario {
                 return Err(ScenarioError::new(&self.place_of("crash.crashes-max"), problem).expected("at least 1"));
             }
         }
-        let random = Spec::Fixed(Value::String("random".into()));
-        if matches!(&self.specs["policy.name"], Spec::Fixed(_))
-            && self.specs["policy.name"] != random
-            && written("policy.sticky")
-        {
-            let problem = "`policy.sticky` belongs to the policy `random` alone";
-            return Err(ScenarioError::new(&self.place_of("policy.sticky"), problem));
+        for (parameter, owner) in POLICY_PARAMETERS {
+            let key = format!("policy.{parameter}");
+            let others = match &self.specs["policy.name"] {
+                Spec::Fixed(name) => name.as_str() != Some(owner),
+                Spec::OneOf(names) => names.iter().all(|name| name.as_str() != Some(owner)),
+                _ => true,
+            };
+            if others && written(&key) {
+                let problem = format!("`{key}` belongs to the policy `{owner}` alone");
+                let expected = format!("`policy.name = \"{owner}\"`");
+                return Err(ScenarioError::new(&self.place_of(&key), problem).expected(expected));
+            }
         }
         if self.expect == Expect::Violated && self.found_within.is_none() {
             let problem = "`expect = \"violated\"` says nothing of how soon";
@@ -277,10 +283,13 @@ impl Scenario {
 
 /// What one draw makes meaningless is left out: how a sync fails when none does, and the like.
 fn drop_what_cannot_be(root: &mut toml::Table) {
-    if let Some(Value::Table(policy)) = root.get_mut("policy")
-        && policy.get("name").and_then(Value::as_str) != Some("random")
-    {
-        policy.remove("sticky");
+    if let Some(Value::Table(policy)) = root.get_mut("policy") {
+        let name = policy.get("name").and_then(Value::as_str).unwrap_or_default().to_string();
+        for (parameter, owner) in POLICY_PARAMETERS {
+            if *owner != name {
+                policy.remove(*parameter);
+            }
+        }
     }
     let Some(Value::Table(disk)) = root.get_mut("disk") else { return };
     let never = |disk: &toml::Table, key: &str| disk.get(key).and_then(Value::as_str) == Some("0/1");

@@ -14,7 +14,8 @@ use super::library::Library;
 use super::run::{Bound, Job, RunError, Shelf, Target};
 use crate::engine::{Engine, EngineInfo, Family, Options, Promises};
 use crate::property::Property;
-use crate::sim::RunResult;
+use crate::sched::{Estimates, PolicyConfig};
+use crate::sim::{RunResult, WorldConfig};
 use crate::tape::Tape;
 use crate::workload::Workload;
 
@@ -171,6 +172,34 @@ impl Registry {
     /// When something it names is not compiled in.
     pub fn plan_text(&self, configuration: &Configuration, seed: u64) -> Result<String, RunError> {
         self.target(configuration)?.plan_text(&self.job(configuration, seed, None))
+    }
+
+    /// What a calm run of this configuration counts, for policies that want estimates of others.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in.
+    pub fn pilot(&self, configuration: &Configuration, seed: u64) -> Result<Estimates, RunError> {
+        let mut calm = configuration.clone();
+        calm.properties.clear();
+        let limits = calm.world.limits;
+        calm.world = WorldConfig { policy: PolicyConfig::Pilot {}, limits, ..WorldConfig::default() };
+        Ok(self.run(&calm, seed, None, Tape::seeded(seed))?.estimates.unwrap_or_default())
+    }
+
+    /// Gives the policy what it wants to know, from a pilot run of the same scenario, scaled to this plan.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in.
+    pub fn with_estimates(
+        &self,
+        mut configuration: Configuration,
+        seed: u64,
+        pilot: &Estimates,
+    ) -> Result<Configuration, RunError> {
+        let kinds = self.target(&configuration)?.kinds(&self.job(&configuration, seed, None))?;
+        let policy = configuration.world.policy.clone();
+        configuration.world.policy = policy.with_estimates(&pilot.for_plan(kinds));
+        Ok(configuration)
     }
 
     /// What the engine promises in this configuration.

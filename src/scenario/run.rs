@@ -1,6 +1,7 @@
 //! What can go wrong before a run begins, and one engine of one family behind a face without types.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use thiserror::Error;
@@ -10,6 +11,7 @@ use super::configuration::Configuration;
 use super::plan_text;
 use crate::engine::{Engine, EngineInfo, Family, OptionError, Options, Promises};
 use crate::property::Property;
+use crate::sched::Origin;
 use crate::sim::{self, RunConfig, RunResult};
 use crate::tape::Tape;
 use crate::workload::{Knobs, Plan, Workload};
@@ -92,6 +94,8 @@ pub(super) trait Target {
     /// The properties that judge the workload when nobody names others.
     fn properties(&self, shelf: Option<&dyn Any>, workload: &str, knobs: &Knobs) -> Result<Vec<String>, RunError>;
     fn plan_text(&self, job: &Job<'_>) -> Result<String, RunError>;
+    /// How many operations of each kind each connection is asked.
+    fn kinds(&self, job: &Job<'_>) -> Result<Vec<(Origin, &'static str, u64)>, RunError>;
     fn run(&self, job: &Job<'_>, judges: &mut [Box<dyn Property>], tape: Tape) -> Result<RunResult, RunError>;
 }
 
@@ -140,6 +144,18 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
     fn plan_text(&self, job: &Job<'_>) -> Result<String, RunError> {
         let workload = Shelf::<F>::find(job.shelf, &job.configuration.workload)?;
         plan_text::write(&Self::plan(job, workload)?)
+    }
+
+    fn kinds(&self, job: &Job<'_>) -> Result<Vec<(Origin, &'static str, u64)>, RunError> {
+        let workload = Shelf::<F>::find(job.shelf, &job.configuration.workload)?;
+        let plan = Self::plan(job, workload)?;
+        let mut kinds = BTreeMap::new();
+        for (connection, transactions) in (0u16..).zip(&plan.connections) {
+            for op in transactions.iter().flat_map(|transaction| &transaction.ops) {
+                *kinds.entry((Origin(connection), workload.call(op).f)).or_default() += 1;
+            }
+        }
+        Ok(kinds.into_iter().map(|((origin, kind), count)| (origin, kind, count)).collect())
     }
 
     fn run(&self, job: &Job<'_>, judges: &mut [Box<dyn Property>], tape: Tape) -> Result<RunResult, RunError> {

@@ -3,6 +3,7 @@
 use expect_test::{Expect as Golden, expect};
 
 use super::*;
+use crate::sched::{PolicyConfig, portfolio};
 use crate::sim::WorldConfig;
 use crate::workload::Knobs;
 
@@ -310,13 +311,8 @@ fn what_a_seed_draws_is_the_same_for_ever_and_one_key_disturbs_no_other() {
 }
 
 /// Flags that bring out every field that is otherwise absent.
-const ALL: [&str; 5] = [
-    "policy.name=random",
-    "disk.sync-eio=1/9",
-    "disk.failed-sync=late",
-    "disk.capacity-bytes=8192",
-    "disk.media-rate=1/9",
-];
+const ALL: [&str; 4] =
+    ["disk.sync-eio=1/9", "disk.failed-sync=late", "disk.capacity-bytes=8192", "disk.media-rate=1/9"];
 
 #[test]
 fn the_table_of_keys_and_the_structures_they_end_up_in_are_the_same() {
@@ -325,11 +321,29 @@ fn the_table_of_keys_and_the_structures_they_end_up_in_are_the_same() {
     let mut collect = |prefix: &str, value: toml::Value| walk(prefix, &value, &mut fields);
     collect("knobs.", toml::Value::try_from(&drawn.knobs).unwrap());
     collect("", toml::Value::try_from(&drawn.world).unwrap());
+    fields.retain(|field| !field.starts_with("policy."));
     fields.sort();
-    let is_drawn = |key: &&keys::Key| matches!(key.kind, keys::Kind::Drawn(_));
+    let is_drawn = |key: &&keys::Key| matches!(key.kind, keys::Kind::Drawn(_)) && !key.name.starts_with("policy.");
     let mut table: Vec<_> = keys::KEYS.iter().filter(is_drawn).map(|key| key.name.to_string()).collect();
     table.sort();
     assert_eq!(table, fields);
+}
+
+#[test]
+fn every_policy_can_be_named_with_each_of_its_parameters() {
+    for name in PolicyConfig::NAMES {
+        let flags: Vec<_> = keys::POLICY_PARAMETERS
+            .iter()
+            .filter(|(_, owner)| *owner == name)
+            .map(|(parameter, _)| format!("policy.{parameter}=swarm"))
+            .chain([format!("policy.name={name}")])
+            .collect();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let drawn = build("workload = \"bank\"\n", &flags).unwrap().draw(7);
+        assert!(drawn.world.policy.name().starts_with(name), "{name}");
+    }
+    let swarm = build("workload = \"bank\"\n", &[]).unwrap();
+    assert!((0..20).all(|seed| swarm.draw(seed).world.policy == portfolio(seed)));
 }
 
 #[test]

@@ -37,7 +37,9 @@ fn a_file_that_is_no_good_case_is_refused_in_one_line() {
     check("workload.case", &good.replace("workload = \"register\"", "workload = \"bank2\""), expect![]);
     check("property.case", &good.replace("[\"last-write\"]", "[\"last-wish\"]"), expect![]);
     check("option.case", &good.replace("way = \"lie\"", "way = \"lye\""), expect![]);
-    let other = good.replace("name = \"rogue\"", "name = \"other\"").replace("program = \"rogue_engine\"", "program = \"mine\"");
+    let other = good
+        .replace("name = \"rogue\"", "name = \"other\"")
+        .replace("program = \"rogue_engine\"", "program = \"mine\"");
     check("engine.case", &other, expect![]);
     let done = room.run("replay missing.case");
     assert_eq!(done.code, 2);

@@ -30,7 +30,9 @@ fn the_last_line_of_jsonl_is_the_summary_and_its_cases_are_paths_from_here() {
     let kinds: Vec<_> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["scenario", "finding", "summary"]);
     let summary = lines.last().unwrap();
-    for key in ["runs", "turns", "ops", "compared", "crashes", "faults", "findings", "inconclusive", "hash", "elapsed_ms"] {
+    for key in
+        ["runs", "turns", "ops", "compared", "crashes", "faults", "findings", "inconclusive", "hash", "elapsed_ms"]
+    {
         assert!(summary.get(key).is_some(), "{key}");
     }
     let finding = &summary["findings"][0];
