@@ -59,7 +59,7 @@ pub struct Compared {
     pub runs: u64,
     /// Runs in which it compared nothing.
     pub idle: u64,
-    /// Runs in which it gave up, by reason.
+    /// Runs that it compared in part and then gave up, by reason.
     pub inconclusive: BTreeMap<String, u64>,
 }
 
@@ -102,7 +102,8 @@ impl Tally {
             compared.answers += judged.compared;
             compared.runs += 1;
             compared.idle += u64::from(judged.compared == 0);
-            if let Some(reason) = &judged.inconclusive {
+            // A run that gave a judge nothing to compare is idle; one it compared in part and left is another thing.
+            if let Some(reason) = judged.inconclusive.as_ref().filter(|_| judged.compared > 0) {
                 *compared.inconclusive.entry(reason.clone()).or_default() += 1;
             }
         }

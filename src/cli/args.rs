@@ -26,6 +26,8 @@ pub(super) enum Verb {
     Run(RunArgs),
     /// Run a stored failure again and verify its hash.
     Replay(ReplayArgs),
+    /// Judge a history from elsewhere: own lines, Jepsen's EDN or JSON.
+    Check(CheckArgs),
     /// Show what is compiled in.
     List(ListArgs),
     /// Prove on this machine that a seed is one run: every scenario twice, in two processes.
@@ -98,6 +100,24 @@ pub(super) struct ReplayArgs {
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file with the history.
+    pub(super) history: PathBuf,
+    /// The model to judge against; it follows from the operations when not given.
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
+    /// For transactions, the consistency model; strict-serializable when not given.
+    #[arg(long, value_name = "NAME")]
+    pub(super) consistency: Option<String>,
+    /// Give up after so long.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) time_max: Option<Duration>,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

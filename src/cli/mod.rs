@@ -12,6 +12,7 @@
 //! output, all else to standard error.
 
 mod args;
+mod check;
 mod doctor;
 mod exit;
 mod list;
@@ -67,6 +68,7 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
     match &cli.verb {
         Verb::Run(args) => run::run(registry, args),
         Verb::Replay(args) => replay::run(registry, args),
+        Verb::Check(args) => check::run(args),
         Verb::List(args) => list::run(registry, args),
         Verb::Doctor(args) => doctor::run(registry, args),
         Verb::Completions { shell } => {

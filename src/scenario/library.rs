@@ -144,6 +144,14 @@ impl Library {
             let inner = Origin { shown: path.display().to_string(), folder: path.parent() };
             return self.layers(&text, &inner, depth + 1, into);
         }
+        // In a checkout, the profile that lies there is meant, not the one that was embedded some time ago.
+        let beside = origin.folder.into_iter().flat_map(|folder| [folder.join(".."), folder.to_path_buf()]);
+        let mut candidates = beside.map(|folder| folder.join(PROFILES).join(format!("{profile}.toml")));
+        if let Some(path) = candidates.find(|path| profile.chars().all(is_plain) && path.is_file()) {
+            let text = read_text(&path)?;
+            let inner = Origin { shown: path.display().to_string(), folder: path.parent() };
+            return self.layers(&text, &inner, depth + 1, into);
+        }
         let name = format!("{PROFILES}{profile}");
         let Some(text) = self.texts.get(&name) else {
             let known = self.texts.keys().filter_map(|known| known.strip_prefix(PROFILES));
@@ -153,6 +161,11 @@ impl Library {
         };
         self.layers(text, &Origin { shown: format!("{name}.toml"), folder: None }, depth + 1, into)
     }
+}
+
+/// Letters of a profile's name; no path is made of anything else.
+const fn is_plain(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '-' || letter == '_'
 }
 
 /// A file's name as a scenario: what follows the last folder `workloads`, or the file's own name.

@@ -290,6 +290,19 @@ fn a_profile_is_found_beside_the_file_that_extends_it() {
 }
 
 #[test]
+fn a_profile_in_the_checkout_wins_over_the_embedded_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["profiles", "smoke"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    std::fs::write(folder.path().join("profiles/tiny.toml"), "connections = 9\n").unwrap();
+    std::fs::write(folder.path().join("profiles/new.toml"), "extends = \"tiny\"\n").unwrap();
+    let file = folder.path().join("smoke/own.toml");
+    std::fs::write(&file, "extends = \"new\"\nworkload = \"bank\"\n").unwrap();
+    assert_eq!(library().find(file.to_str().unwrap(), &[]).unwrap()[0].draw(0).connections, 9);
+}
+
+#[test]
 fn what_a_seed_draws_is_the_same_for_ever_and_one_key_disturbs_no_other() {
     let text = "workload = \"bank\"\nconnections = \"swarm\"\ntransactions = \"4..64\"\n[disk]\nread-eio = \"swarm\"\n";
     let shown = |scenario: &Scenario, seed| {

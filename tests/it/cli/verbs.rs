@@ -161,3 +161,26 @@ fn what_cannot_be_served_is_skipped_with_the_reason() {
     let summary: Value = serde_json::from_str(&done.out).unwrap();
     expect![].assert_eq(&serde_json::to_string_pretty(&summary["skipped"]).unwrap());
 }
+
+#[test]
+fn check_judges_a_file_and_its_exit_code_is_the_verdict() {
+    let room = Room::new();
+    let check = |text: &str, code: i32, verdict: &str| {
+        room.write("history.jsonl", text);
+        let done = room.run("check history.jsonl --model register --format json");
+        assert_eq!(done.code, code, "{}{}", done.out, done.err);
+        let value: Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!(value["verdict"], verdict);
+        for key in ["v", "model", "method", "operations", "anomalies", "not", "witness", "reason", "elapsed_ms"] {
+            assert!(value.get(key).is_some(), "{key}");
+        }
+    };
+    let write = "{\"p\":0,\"call\":0,\"ret\":1,\"f\":\"write\",\"k\":\"x\",\"v\":1,\"out\":null}\n";
+    let read = |out: &str| {
+        format!("{write}{{\"p\":1,\"call\":2,\"ret\":3,\"f\":\"read\",\"k\":\"x\",\"v\":null,\"out\":{out}}}\n")
+    };
+    check(&read("1"), 0, "holds");
+    check(&read("null"), 1, "violated");
+    room.write("history.jsonl", "no history");
+    assert_eq!(room.run("check history.jsonl").code, 2);
+}
