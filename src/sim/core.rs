@@ -216,7 +216,8 @@ impl Core {
                 }
             });
         }
-        if self.deadline.is_some() {
+        // A slow I/O whose tick has passed while others ran is no deadline any more, and must go on all the same.
+        if self.deadline.is_some() || !self.delayed.is_empty() {
             self.release_delayed();
         }
     }
