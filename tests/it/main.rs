@@ -5,6 +5,8 @@ mod aio;
 mod cli;
 mod disk;
 mod floors;
+#[cfg(feature = "cli")]
+mod guide;
 mod judge;
 mod property;
 #[cfg(unix)]
