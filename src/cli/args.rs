@@ -28,6 +28,8 @@ pub(super) enum Verb {
     Replay(ReplayArgs),
     /// Judge a history from elsewhere: own lines, Jepsen's EDN or JSON.
     Check(CheckArgs),
+    /// Make a stored failure smaller: fewer connections, operations, faults and context switches.
+    Shrink(ShrinkArgs),
     /// Show what is compiled in.
     List(ListArgs),
     /// Prove on this machine that a seed is one run: every scenario twice, in two processes.
@@ -115,6 +117,24 @@ pub(super) struct CheckArgs {
     /// Give up after so long.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) time_max: Option<Duration>,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArgs {
+    /// The case.
+    pub(super) case: PathBuf,
+    /// Where the smaller case goes; beside the case, as NAME.small.case, when not given.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// At most so many replays.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(super) replays: u64,
+    /// At most so long; where it cuts, the result says so.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub(super) budget: Duration,
     /// How to say it on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,

@@ -20,6 +20,7 @@ mod progress;
 mod replay;
 mod run;
 mod screen;
+mod shrink;
 mod signals;
 mod summary_text;
 
@@ -69,6 +70,7 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
         Verb::Run(args) => run::run(registry, args),
         Verb::Replay(args) => replay::run(registry, args),
         Verb::Check(args) => check::run(args),
+        Verb::Shrink(args) => shrink::run(registry, args),
         Verb::List(args) => list::run(registry, args),
         Verb::Doctor(args) => doctor::run(registry, args),
         Verb::Completions { shell } => {

@@ -166,6 +166,15 @@ impl Registry {
         target.run(&self.job(configuration, seed, plan), &mut judges, tape)
     }
 
+    /// Whether operations can be taken out of the workload's transactions without breaking its promise.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in.
+    pub fn is_separable(&self, configuration: &Configuration) -> Result<bool, RunError> {
+        let target = self.target(configuration)?;
+        target.is_separable(self.shelf(target.family()), &configuration.workload)
+    }
+
     /// The plan that the seed makes, as the `[plan]` of a case.
     ///
     /// # Errors

@@ -93,6 +93,8 @@ pub(super) trait Target {
     fn missing(&self, shelf: Option<&dyn Any>, workload: &str, knobs: &Knobs) -> Result<Vec<&'static str>, RunError>;
     /// The properties that judge the workload when nobody names others.
     fn properties(&self, shelf: Option<&dyn Any>, workload: &str, knobs: &Knobs) -> Result<Vec<String>, RunError>;
+    /// Whether operations can be taken out of the workload's transactions.
+    fn is_separable(&self, shelf: Option<&dyn Any>, workload: &str) -> Result<bool, RunError>;
     fn plan_text(&self, job: &Job<'_>) -> Result<String, RunError>;
     /// How many operations of each kind each connection is asked.
     fn kinds(&self, job: &Job<'_>) -> Result<Vec<(Origin, &'static str, u64)>, RunError>;
@@ -139,6 +141,10 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
     fn properties(&self, shelf: Option<&dyn Any>, workload: &str, knobs: &Knobs) -> Result<Vec<String>, RunError> {
         let names = Shelf::<F>::find(shelf, workload)?.properties(knobs);
         Ok(names.iter().map(|name| (*name).to_string()).collect())
+    }
+
+    fn is_separable(&self, shelf: Option<&dyn Any>, workload: &str) -> Result<bool, RunError> {
+        Ok(Shelf::<F>::find(shelf, workload)?.is_separable())
     }
 
     fn plan_text(&self, job: &Job<'_>) -> Result<String, RunError> {

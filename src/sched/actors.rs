@@ -320,7 +320,7 @@ const fn select(mut word: u64, mut n: u32) -> usize {
         let nibbles = (pairs & (ONES * 0x33)) + ((pairs >> 2) & (ONES * 0x33));
         let sums = ((nibbles + (nibbles >> 4)) & (ONES * 0x0f)).wrapping_mul(ONES);
         // In the high bit of each byte: are there at most `n` up to here? Then the bit lies further on.
-        let passed = ((ONES * (n as u64) | (ONES * 0x80)) - sums) & (ONES * 0x80);
+        let passed = (((ONES * (n as u64)) | (ONES * 0x80)) - sums) & (ONES * 0x80);
         let bytes = ((passed >> 7).wrapping_mul(ONES) >> 56) as u32;
         if bytes > 0 {
             n -= ((sums >> ((bytes - 1) * 8)) & 0xff) as u32;

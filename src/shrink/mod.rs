@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use crate::property::Finding;
 use crate::scenario::{Case, Configuration, Registry, RunError};
 use crate::sim::RunResult;
-use crate::tape::{Actor, Decisions, Tape};
+use crate::tape::{Actor, Decisions, Segment, Tape};
 
 /// What is tried with: a failure that replays.
 #[derive(Clone, Debug)]
@@ -35,8 +35,10 @@ pub struct Size {
     pub crashes: usize,
     /// Draws that were not calm.
     pub faults: usize,
-    /// Turns at which another actor than before went on.
+    /// Context switches: turns at which another connection than before goes on, itself or through its I/O.
     pub switches: usize,
+    /// Segments of the schedule.
+    pub segments: usize,
     /// Turns.
     pub turns: u64,
 }
@@ -86,8 +88,20 @@ pub fn shrink(registry: &Registry, case: &Case, bounds: Bounds, watch: Watch<'_>
         return Ok(None);
     };
     let before = Size::of(&subject);
-    let mut search =
-        Search { registry, case, failure, bounds, watch, replays: 1, best: subject, size: before, result, cut: None };
+    let separable = registry.is_separable(&case.configuration)?;
+    let mut search = Search {
+        separable,
+        registry,
+        case,
+        failure,
+        bounds,
+        watch,
+        replays: 1,
+        best: subject,
+        size: before,
+        result,
+        cut: None,
+    };
     passes::run(&mut search)?;
     let Search { best, result, size, replays, cut, .. } = search;
     Ok(Some(Shrunk { subject: best, result, before, after: size, replays, cut }))
@@ -100,6 +114,8 @@ pub(crate) struct Search<'a> {
     failure: (String, String),
     bounds: Bounds,
     watch: Watch<'a>,
+    /// Whether single operations may go.
+    pub(crate) separable: bool,
     replays: u64,
     best: Subject,
     size: Size,
@@ -175,10 +191,16 @@ impl Size {
             ops: asked.iter().sum(),
             crashes: schedule.iter().filter(|segment| segment.actor == Actor::Crash).count(),
             faults: subject.decisions.draws.len(),
-            switches: schedule.len().saturating_sub(1),
+            switches: switches(schedule),
+            segments: schedule.len(),
             turns: subject.decisions.turns(),
         }
     }
+}
+
+fn switches(schedule: &[Segment]) -> usize {
+    let connections: Vec<u16> = schedule.iter().filter_map(|segment| segment.actor.connection()).collect();
+    connections.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
 /// The connections of a plan, each with its list of transactions.

@@ -76,11 +76,16 @@ fn drop_transactions(search: &mut Search<'_>) -> Result<bool, RunError> {
 
 /// Single operations. What follows in the same transaction moves up, and its I/O is renamed with it.
 fn drop_ops(search: &mut Search<'_>) -> Result<bool, RunError> {
+    if !search.separable {
+        return Ok(false);
+    }
     let mut places = vec![];
     for (name, list) in connections(&search.best().plan) {
         for (at, transaction) in list.iter().enumerate() {
-            let len = transaction.as_array().map_or(0, Vec::len);
-            places.extend((0..len).rev().map(|op| (name.clone(), at, op)));
+            // Operations without arguments hold the transaction together: begin, commit.
+            let ops = transaction.as_array().into_iter().flatten().enumerate();
+            let with_arguments = ops.filter(|(_, op)| !op.is_str()).map(|(op, _)| (name.clone(), at, op));
+            places.extend(with_arguments.collect::<Vec<_>>().into_iter().rev());
         }
     }
     let mut kept = false;

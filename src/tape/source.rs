@@ -314,7 +314,9 @@ mod tests {
             let mut odometer = Odometer::new(preemptions_max);
             let mut runs = 1;
             loop {
-                (0..4).for_each(|_| drop(odometer.choose_actor(2, true)));
+                (0..4).for_each(|_| {
+                    odometer.choose_actor(2, true);
+                });
                 if !odometer.advance() {
                     return runs;
                 }

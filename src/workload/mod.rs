@@ -120,6 +120,12 @@ pub trait Workload<F: Family> {
         Vec::new()
     }
 
+    /// Whether an operation can be taken out of a transaction without breaking what the workload promises. When
+    /// it cannot, as in a transfer between two accounts, a failure shrinks by whole transactions only.
+    fn is_separable(&self) -> bool {
+        false
+    }
+
     /// The plan of a whole run.
     fn plan(&self, knobs: &Knobs, seed: u64, connections: u16, transactions: u32) -> Plan<F> {
         let of = |connection| {

@@ -25,6 +25,10 @@ impl Workload<Kv> for CompareAndSet {
         "compare-and-set against nothing or against what a neighbour writes, with writes, deletes and reads"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "write", "cas", "delete"])
     }

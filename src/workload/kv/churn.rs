@@ -27,6 +27,10 @@ impl Workload<Kv> for Churn {
         "values of all sizes written, deleted and grown, so that pages split, merge, overflow and are freed"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "write", "delete", "append", "scan"])
     }

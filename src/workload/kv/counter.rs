@@ -19,6 +19,10 @@ impl Workload<Kv> for Counter {
         "additions that answer the sum, and reads: a lost or doubled one changes every answer after it"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "add"])
     }

@@ -22,6 +22,10 @@ impl Workload<Kv> for ListAppend {
         "unique elements appended to lists that are read whole, several lists in a transaction"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "append"])
     }

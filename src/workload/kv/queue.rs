@@ -28,6 +28,10 @@ impl Workload<Kv> for Queue {
         "unique elements put at the end of up to three queues and taken from their fronts"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "append", "dequeue"])
     }

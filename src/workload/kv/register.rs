@@ -21,6 +21,10 @@ impl Workload<Kv> for Register {
         "reads and writes of single keys, every written value unique"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "write"])
     }

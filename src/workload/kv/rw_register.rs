@@ -22,6 +22,10 @@ impl Workload<Kv> for RwRegister {
         "transactions of reads and writes over registers; half of the writes read the key first"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "write"])
     }

@@ -19,6 +19,10 @@ impl Workload<Kv> for Scans {
         "scans of ranges, short and whole, while keys are written and deleted in them"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "write", "delete", "scan"])
     }

@@ -29,6 +29,10 @@ impl Workload<Kv> for Set {
         "elements added, removed and asked for; add and remove answer whether they changed anything"
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         needs(knobs, &["read", "cas", "delete"])
     }
