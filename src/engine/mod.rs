@@ -189,6 +189,12 @@ pub trait Engine<F: Family>: Sized + 'static {
     /// What it promises with these options.
     fn promises(options: &Options) -> Promises;
 
+    /// Whether it keeps its promises when a sync fails. An engine that says no is given no failed sync, unless a
+    /// scenario names it in `engines`; what is left out is listed with the skipped.
+    fn survives_failed_sync() -> bool {
+        true
+    }
+
     /// Builds it; nothing is read or written yet.
     ///
     /// # Errors

@@ -80,6 +80,9 @@ impl Pairing {
             world: drawn.world,
         };
         let target = registry.target(&configuration)?;
+        if spares_syncs(scenario, target) {
+            configuration.world.disk.sync_eio = Ratio::ZERO;
+        }
         configuration.engine = complete(target, &configuration.engine)?;
         if configuration.properties.is_empty() {
             let shelf = registry.shelf(self.family);
@@ -87,6 +90,12 @@ impl Pairing {
         }
         Ok(configuration)
     }
+}
+
+/// Whether the engine is spared failed syncs that the scenario has for others.
+fn spares_syncs(scenario: &Scenario, target: &dyn Target) -> bool {
+    let asks = scenario.entries().iter().any(|entry| entry.key == "disk.sync-eio");
+    asks && scenario.engines.is_empty() && !target.survives_failed_sync()
 }
 
 /// Whether a scenario can run on an engine.
@@ -122,7 +131,13 @@ impl Registry {
                 continue;
             }
             match self.serves(scenario, target)? {
-                Served::Yes(pairing) => pairings.push(*pairing),
+                Served::Yes(pairing) => {
+                    pairings.push(*pairing);
+                    if spares_syncs(scenario, target) {
+                        let key = "disk.sync-eio";
+                        skip(name, format!("only `{key}`: the engine does not promise to survive a failed sync"));
+                    }
+                }
                 Served::No(reason) => skip(name, reason),
             }
         }

@@ -89,6 +89,7 @@ pub(super) trait Target {
     fn info(&self) -> &EngineInfo;
     fn family(&self) -> &'static str;
     fn promises(&self, options: &Options) -> Promises;
+    fn survives_failed_sync(&self) -> bool;
     /// What the workload needs with these knobs and the engine does not serve.
     fn missing(&self, shelf: Option<&dyn Any>, workload: &str, knobs: &Knobs) -> Result<Vec<&'static str>, RunError>;
     /// The properties that judge the workload when nobody names others.
@@ -127,6 +128,10 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
 
     fn family(&self) -> &'static str {
         F::NAME
+    }
+
+    fn survives_failed_sync(&self) -> bool {
+        E::survives_failed_sync()
     }
 
     fn promises(&self, options: &Options) -> Promises {

@@ -68,6 +68,12 @@ impl Engine<Kv> for Sqlite {
         }
     }
 
+    /// It writes on after a sync that failed, as if the pages were still there to be synced; after the next crash
+    /// its index and table may differ.
+    fn survives_failed_sync() -> bool {
+        false
+    }
+
     fn promises(options: &Options) -> Promises {
         settings::promises(options)
     }
