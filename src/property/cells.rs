@@ -25,6 +25,15 @@ pub(crate) enum Deed<'a> {
     Append(&'a Datum),
     /// Takes its first element, and got this, if that is known.
     Pop(Option<&'a Datum>),
+    /// Changes nothing and sees it only in part: a compare-and-set that did not fit, a pop of nothing.
+    Miss,
+}
+
+impl Deed<'_> {
+    /// Whether it may change the cell.
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self, Self::Read(_) | Self::Miss)
+    }
 }
 
 /// One operation's doing on one cell.
@@ -66,11 +75,12 @@ impl<'a> Cell<'a> {
         if self.element.is_some() { &FALSE } else { &NULL }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self, digest: &Digest<'_>) -> Kind {
         let (mut adds, mut lists, mut values) = (false, false, false);
         for touch in &self.touches {
             match touch.deed {
                 Deed::Read(_) => {}
+                Deed::Miss => lists |= digest.ops[touch.op].call.f == "dequeue",
                 Deed::Add(_) => adds = true,
                 Deed::Append(_) | Deed::Pop(_) => lists = true,
                 // A delete goes with lists too.
@@ -95,7 +105,7 @@ impl<'a> Cell<'a> {
             match touch.deed {
                 _ if op.era != era => break,
                 Deed::Read(value) if reads.is_none() && op.from > recovered => reads = Some((op.to, touch.op, value)),
-                Deed::Read(_) => {}
+                Deed::Read(_) | Deed::Miss => {}
                 // A write within a read's time leaves nothing to go by.
                 _ => return reads.filter(|read| read.0 < op.from).map(|read| (read.1, read.2)),
             }
@@ -157,13 +167,14 @@ fn deed<'a>(op: &Op<'a>) -> Option<Deed<'a>> {
         ("remove", _) if idle => Deed::Read(&FALSE),
         ("write", value) => Deed::Write(value),
         ("delete", _) => Deed::Write(&NULL),
-        ("cas", Datum::List(pair)) if !idle => Deed::Write(pair.get(1)?),
+        ("cas", _) if idle => Deed::Miss,
+        ("cas", Datum::List(pair)) => Deed::Write(pair.get(1)?),
         ("add", Datum::Int(delta)) => Deed::Add(*delta),
         ("add", Datum::Text(_)) => Deed::Write(&TRUE),
         ("remove", Datum::Text(_)) => Deed::Write(&FALSE),
         ("append" | "enqueue", value) => Deed::Append(value),
         ("dequeue", _) => match op.outcome {
-            Some(Outcome::Ok(Datum::Null)) => return None,
+            Some(Outcome::Ok(Datum::Null)) => Deed::Miss,
             _ => Deed::Pop(op.answer()),
         },
         _ => return None,

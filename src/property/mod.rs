@@ -11,6 +11,8 @@ mod drawn;
 mod durability;
 mod garbage;
 mod integrity;
+mod isolation;
+mod linearizability;
 
 use serde::Serialize;
 
@@ -21,6 +23,8 @@ pub use bank_total::BankTotal;
 pub use durability::Durable;
 pub use garbage::Garbage;
 pub use integrity::Integrity;
+pub use isolation::{ListAppend, RwRegister};
+pub use linearizability::Linearizability;
 
 /// A property's complaint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -95,7 +99,15 @@ pub trait Property {
 /// All properties, sorted by name.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Property>> {
-    vec![Box::<BankTotal>::default(), Box::<Durable>::default(), Box::<Garbage>::default(), Box::<Integrity>::default()]
+    vec![
+        Box::<BankTotal>::default(),
+        Box::<Durable>::default(),
+        Box::<Garbage>::default(),
+        Box::<Integrity>::default(),
+        Box::<Linearizability>::default(),
+        Box::<ListAppend>::default(),
+        Box::<RwRegister>::default(),
+    ]
 }
 
 /// The property of this name.

@@ -1,4 +1,6 @@
 //! Properties against a small store that is right, and one that is wrong in a known way.
 
 mod durability;
+mod isolation;
+mod linearizability;
 mod tiny;

@@ -98,7 +98,7 @@ struct Audit<'d, 'a> {
 impl<'d, 'a> Audit<'d, 'a> {
     fn new(digest: &'d Digest<'a>, cells: &'d [Cell<'a>], promise: Durability) -> Self {
         let account = |cell: &Cell<'a>| Account {
-            kind: cell.kind(),
+            kind: cell.kind(digest),
             base: Base { value: cell.initial(), read: None, from: -1, to: -1 },
             live: Vec::new(),
             next: 0,
@@ -162,7 +162,7 @@ impl<'d, 'a> Audit<'d, 'a> {
         let (account, touches) = (&mut self.accounts[index], &self.cells[index].touches);
         while let Some(touch) = touches.get(account.next).filter(|touch| self.digest.ops[touch.op].era < era) {
             account.next += 1;
-            if !matches!(touch.deed, Deed::Read(_)) {
+            if touch.deed.writes() {
                 account.live.push(Written::new(self.digest, touch));
             }
         }

@@ -36,7 +36,7 @@ impl Workload<Kv> for Bank {
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
-        &["bank-total", "durability", "integrity", "garbage"]
+        &["bank-total", "durability", "integrity"]
     }
 
     fn setup(&self, knobs: &Knobs) -> Vec<Transaction<Kv>> {

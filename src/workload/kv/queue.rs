@@ -38,7 +38,7 @@ impl Workload<Kv> for Queue {
 
     fn properties(&self, knobs: &Knobs) -> &'static [&'static str] {
         let alone = &["linearizability", "durability", "integrity", "garbage"];
-        judged(knobs, alone, &["serial-order", "durability", "integrity", "garbage"])
+        judged(knobs, alone, &["durability", "integrity", "garbage"])
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Kv> {

@@ -38,8 +38,8 @@ impl Workload<Kv> for Set {
     }
 
     fn properties(&self, knobs: &Knobs) -> &'static [&'static str] {
-        let alone = &["linearizability", "durability", "integrity", "garbage"];
-        judged(knobs, alone, &["serial-order", "durability", "integrity", "garbage"])
+        let alone = &["linearizability", "durability", "integrity"];
+        judged(knobs, alone, &["durability", "integrity"])
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Kv> {

@@ -19,6 +19,8 @@ use squall::workload::{Knobs, Transaction, Workload};
 pub(crate) enum Bug {
     /// Commits are never refused.
     LostUpdate,
+    /// Commits are refused for what they write only, whatever was promised.
+    WriteSkew,
     /// Reads see what others have not committed.
     DirtyRead,
     /// Some reads that stand alone answer from the version before.
@@ -290,6 +292,7 @@ impl World<'_> {
         };
         let reads = open.read.iter().any(newer) || open.ranges.iter().any(in_range);
         let reads = reads && self.tiny.promises.isolation >= Isolation::Serializable && !open.writes.is_empty();
+        let reads = reads && self.tiny.bug != Some(Bug::WriteSkew);
         let conflict = open.writes.keys().any(newer) || reads;
         if conflict && self.tiny.bug != Some(Bug::LostUpdate) && self.tiny.bug != Some(Bug::DirtyRead) {
             return (Outcome::Refused(Class::Conflict), None);
