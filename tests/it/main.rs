@@ -3,6 +3,7 @@
 mod aio;
 #[cfg(feature = "cli")]
 mod cli;
+mod dinghy;
 mod disk;
 mod floors;
 #[cfg(feature = "cli")]
