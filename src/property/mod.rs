@@ -13,6 +13,7 @@ mod garbage;
 mod integrity;
 mod isolation;
 mod linearizability;
+mod scan;
 
 use serde::Serialize;
 
@@ -25,6 +26,7 @@ pub use garbage::Garbage;
 pub use integrity::Integrity;
 pub use isolation::{ListAppend, RwRegister};
 pub use linearizability::Linearizability;
+pub use scan::Scan;
 
 /// A property's complaint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,6 +109,7 @@ pub fn all() -> Vec<Box<dyn Property>> {
         Box::<Linearizability>::default(),
         Box::<ListAppend>::default(),
         Box::<RwRegister>::default(),
+        Box::<Scan>::default(),
     ]
 }
 

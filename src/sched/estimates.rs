@@ -69,7 +69,12 @@ impl Estimates {
 
     fn rescaled(&self, counts: &BTreeMap<Origin, u64>, connections: &BTreeMap<Origin, u64>) -> BTreeMap<Origin, u64> {
         let old = |origin| self.connections.get(&origin).copied().unwrap_or(0);
-        counts.iter().map(|(&origin, &count)| (origin, scale(count, connections[&origin], old(origin)))).collect()
+        counts
+            .iter()
+            .map(|(&origin, &count)| {
+                (origin, scale(count, connections.get(&origin).copied().unwrap_or(0), old(origin)))
+            })
+            .collect()
     }
 }
 

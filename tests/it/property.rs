@@ -3,4 +3,5 @@
 mod durability;
 mod isolation;
 mod linearizability;
+mod scan;
 mod tiny;

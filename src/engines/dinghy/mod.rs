@@ -121,6 +121,11 @@ impl Engine<Kv> for Dinghy {
 
     fn check(&mut self) -> Result<IOResult<Vec<String>>, EngineError> {
         let shared = Rc::clone(self.shared()?);
+        if shared.read_only.get() {
+            // After a failed sync nobody knows what the files hold; recovery will find out.
+            self.check = None;
+            return Ok(IOResult::Done(Vec::new()));
+        }
         let outcome = self.check.get_or_insert_with(|| Check::new(&shared)).poll();
         if !matches!(outcome, Ok(IOResult::IO(_))) {
             self.check = None;

@@ -30,8 +30,9 @@ pub(super) fn judge(view: &View<'_, '_>) -> Report {
         weigh(view, &takers, &element, present, &mut report);
         known.insert(element.item, element);
     }
-    if takers.missing.len() > takers.anything {
-        report.complain(|| view.lost("lost-append", takers.missing[0]));
+    let too_many = takers.missing.get(takers.anything).and(takers.missing.first());
+    if let Some(&lost) = takers.lost.as_ref().or(too_many) {
+        report.complain(|| view.lost("lost-append", lost));
     }
     strangers(view, items, &known, &mut report);
     let oldest = known.values().filter(|element| places.contains_key(element.item)).map(|element| element.to).min();
@@ -79,6 +80,8 @@ struct Takers<'v, 'a> {
     anything: usize,
     /// Operations whose elements are missing although nobody is known to have taken them.
     missing: Vec<usize>,
+    /// One whose element nobody can have taken.
+    lost: Option<usize>,
 }
 
 impl<'v, 'a> Takers<'v, 'a> {
@@ -91,6 +94,7 @@ impl<'v, 'a> Takers<'v, 'a> {
             popped: BTreeMap::new(),
             anything: 0,
             missing: Vec::new(),
+            lost: None,
         };
         for written in view.live.iter().filter(|written| written.possible()) {
             match written.deed {
@@ -117,10 +121,17 @@ impl<'v, 'a> Takers<'v, 'a> {
     fn count_missing(&mut self, view: &View<'v, 'a>) {
         let items = if let Datum::List(items) = view.state { &items[..] } else { &[] };
         let there: std::collections::BTreeSet<&Datum> = items.iter().collect();
-        for element in elements(view) {
+        let elements = elements(view);
+        let oldest = elements.iter().filter(|element| there.contains(element.item)).map(|element| element.to).min();
+        for element in elements {
             if element.required && !there.contains(element.item) && !self.may_have(&element) {
                 let writer = || view.writers.get(element.item).copied().unwrap_or(view.read);
-                self.missing.push(element.by.map_or_else(writer, |by| by.op));
+                let op = element.by.map_or_else(writer, |by| by.op);
+                // Who takes, takes the first: nothing is gone while something surely older is still there.
+                match oldest.is_some_and(|oldest| oldest < element.from) {
+                    true => self.lost = self.lost.or(Some(op)),
+                    false => self.missing.push(op),
+                }
             }
         }
     }

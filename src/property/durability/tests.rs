@@ -326,6 +326,14 @@ mod lists {
         every(&recovered(doubt, "[1 2]"), expect!["holds, 1 compared"]);
         every(&recovered(doubt, "[2]"), expect!["holds, 1 compared"]);
         every(
+            &recovered(doubt, "[1]"),
+            expect![[r#"
+            lost-append in turn 120 at l by [1, 3]: `enqueue l c0.2.0` was acknowledged, but after the crash l holds [c0.1.0].
+              operation 1 of process 0: enqueue l c0.2.0, acknowledged in turn 43
+              operation 3 of process 9: read l, answered [c0.1.0] in turn 120
+              l holds [c0.1.0] after the recovery"#]],
+        );
+        every(
             &recovered(doubt, "nil"),
             expect![[r#"
             lost-append in turn 120 at l by [0, 3]: `enqueue l c0.1.0` was acknowledged, but after the crash l holds nil.

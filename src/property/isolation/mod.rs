@@ -15,7 +15,8 @@ use super::{Finding, Judgement, Property, RunRecord};
 use crate::engine::{Durability, Isolation};
 use crate::judge::txn::{Anomaly, KeyOrder};
 use crate::judge::{self, Consistency};
-use ledger::{Ledger, Shape};
+use ledger::Ledger;
+pub(super) use ledger::Shape;
 
 /// No element of a list is lost, doubled or moved, and transactions are isolated.
 #[derive(Clone, Copy, Debug, Default)]

@@ -30,7 +30,7 @@ type Settled<'a> = (usize, &'a crate::history::Datum);
 pub struct Linearizability;
 
 /// States that a search may visit, on one kind of object.
-const STATES_MAX: u64 = 200_000;
+const STATES_MAX: u64 = 4_000_000;
 /// Memory that a search may take, in bytes.
 const MEMORY_BYTES_MAX: u64 = 512 << 20;
 
@@ -123,7 +123,7 @@ struct Piece<'a> {
 }
 
 fn finding(
-    run: &RunRecord<'_>,
+    _run: &RunRecord<'_>,
     digest: &Digest<'_>,
     cells: &[Cell<'_>],
     sheet: &Sheet,
@@ -132,7 +132,6 @@ fn finding(
     let indexes = || witness.operations.iter().map(|named| named.index);
     let ops: Vec<usize> = indexes().filter_map(|index| sheet.op(index)).collect();
     let cell = indexes().next().map_or(String::new(), |index| cells[sheet.cell(index)].name());
-    let known = witness.time.and_then(|time| usize::try_from(time).ok()).and_then(|time| run.history.events.get(time));
     let mut proof: Vec<String> = digest.ids(ops.iter().copied()).iter().map(|id| digest.say(id.0 as usize)).collect();
     proof.extend(witness.proof.iter().map(|line| sheet.renumber(digest, line)));
     let (anomaly, sentence) = in_words(digest, &ops, witness).unwrap_or_else(|| {
@@ -148,7 +147,7 @@ fn finding(
         sentence,
         resources: vec![cell],
         ops: digest.ids(ops.iter().copied()),
-        turn: known.map_or_else(|| digest.last_turn(ops), |event| event.turn),
+        turn: digest.last_turn(ops),
         proof,
     }
 }

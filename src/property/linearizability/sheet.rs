@@ -2,7 +2,9 @@
 //!
 //! A sheet is one history for one kind of object; each piece is an object of its own in it. What a piece
 //! begins with becomes operations before the first, what it ends with operations after the last. Invariant:
-//! a process of a sheet does one thing at a time, even where one of ours went on after an answer in doubt.
+//! every operation of a sheet has a process of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Piece;
 use super::models::{DELETE, Listing, Removable};
@@ -10,9 +12,6 @@ use crate::history::Datum;
 use crate::judge::{self, Function, Limits, Object, Value};
 use crate::property::cells::{Cell, Deed, Kind, Touch};
 use crate::property::digest::{Digest, Fate};
-
-/// Processes of what a piece begins and ends with, and of answers in doubt, are numbered from here.
-const STRANGERS: u32 = 1 << 30;
 
 /// The histories, by kind of object.
 #[derive(Debug, Default)]
@@ -36,11 +35,8 @@ pub(super) struct Sheet {
 impl Sheets {
     pub(super) fn add(&mut self, digest: &Digest<'_>, cell: &Cell<'_>, kind: Kind, piece: &Piece<'_>) {
         let asks = |f: &str| piece.touches.iter().any(|touch| digest.ops[touch.op].call.f == f);
-        // A dequeue in doubt could come between those that show what is left, but all is over by then.
-        let in_doubt =
-            |touch: &Touch<'_>| digest.ops[touch.op].call.f == "dequeue" && digest.fate(touch.op) != Fate::Sure;
-        let shown_at_once = piece.end.is_none() || !piece.touches.iter().any(in_doubt);
-        let queue = shown_at_once && !["delete", "read", "scan", "append"].into_iter().any(asks);
+        // Of an order of enqueues only the queue's own judge knows without trying all.
+        let queue = !["delete", "read", "scan", "append"].into_iter().any(asks);
         let (sheet, form) = match kind {
             Kind::Register if cell.element.is_some() => (&mut self.sets, Form::Set),
             Kind::Register if asks("delete") => (&mut self.removable, Form::Register),
@@ -139,11 +135,20 @@ impl Page<'_, '_> {
             let first = -2 * made.len() as i64;
             for (at, (f, value)) in made.into_iter().enumerate() {
                 let call = first + 2 * at as i64;
-                self.push(None, (STRANGERS, call, Some(call + 1)), f, (value, Value::Null));
+                self.push(None, (call, Some(call + 1)), f, (value, Value::Null));
             }
         }
+        let taken = if self.form == Form::Queue { taken_in_doubt(digest, piece) } else { None };
         for touch in &piece.touches {
-            self.operation(digest, touch.op, touch.deed);
+            match &taken {
+                Some(taken) if in_doubt(digest, touch) => {
+                    if let Some((item, call, ret)) = taken.get(&touch.op) {
+                        let item = self.value(item);
+                        self.push(Some(touch.op), (*call, Some(*ret)), Function::Dequeue, (Value::Null, item));
+                    }
+                }
+                _ => self.operation(digest, touch.op, touch.deed),
+            }
         }
         if let Some((op, state)) = piece.end {
             let after = digest.ops[op].from;
@@ -151,24 +156,15 @@ impl Page<'_, '_> {
                 let call = after + 2 * at as i64;
                 // Only the first is the read itself; the rest follows from it.
                 let origin = (at == 0).then_some(op);
-                self.push(origin, (STRANGERS + 1, call, Some(call + 1)), f, (value, out));
+                self.push(origin, (call, Some(call + 1)), f, (value, out));
             }
         }
     }
 
-    fn push(
-        &mut self,
-        origin: Option<usize>,
-        (process, call, ret): (u32, i64, Option<i64>),
-        f: Function,
-        values: (Value, Value),
-    ) {
-        // What comes before and after is the same everywhere, so that each cell needs its own processes.
-        let process = if process >= STRANGERS && origin.is_none() {
-            process + 2 * self.sheet.origin.len() as u32
-        } else {
-            process
-        };
+    fn push(&mut self, origin: Option<usize>, (call, ret): (i64, Option<i64>), f: Function, values: (Value, Value)) {
+        // Every operation has a process of its own: a scan does several things at once, and a process of ours
+        // goes on after an answer in doubt. What a process did first, time tells anyway.
+        let process = self.sheet.origin.len() as u32;
         self.sheet.history.push(process, (call, ret), f, &self.key, values);
         self.sheet.origin.push((origin, self.cell));
     }
@@ -241,9 +237,36 @@ impl Page<'_, '_> {
             (_, "enqueue" | "append") => (Function::Append, self.value(&op.call.arg), Value::Null),
             _ => (Function::Read, Value::Null, seen(deed).map_or(Value::Null, |seen| self.value(seen))),
         };
-        let process = if sure { op.process } else { STRANGERS + 2 + index as u32 };
-        self.push(Some(index), (process, op.from, sure.then_some(op.to)), f, (value, out));
+        self.push(Some(index), (op.from, sure.then_some(op.to)), f, (value, out));
     }
+}
+
+/// Whether nobody knows what this dequeue has taken.
+fn in_doubt(digest: &Digest<'_>, touch: &Touch<'_>) -> bool {
+    digest.ops[touch.op].call.f == "dequeue" && digest.fate(touch.op) == Fate::Maybe
+}
+
+/// What dequeues in doubt have taken, when what is left in the end is known: what is missing then. Which of
+/// them took which is open, so that each is given the time of all. One that took nothing that is missing
+/// took nothing that anybody saw.
+fn taken_in_doubt<'a>(digest: &Digest<'a>, piece: &Piece<'a>) -> Option<BTreeMap<usize, (&'a Datum, i64, i64)>> {
+    let (read, state) = piece.end?;
+    let items = |state: &'a Datum| if let Datum::List(items) = state { &items[..] } else { &[] };
+    let mut left: Vec<&Datum> = piece.start.map_or(&[][..], |(_, start)| items(start)).iter().collect();
+    let mut gone: BTreeSet<&Datum> = items(state).iter().collect();
+    let mut takers = Vec::new();
+    for touch in &piece.touches {
+        match touch.deed {
+            Deed::Append(item) if digest.fate(touch.op) == Fate::Sure => left.push(item),
+            Deed::Pop(Some(item)) => drop(gone.insert(item)),
+            Deed::Pop(None) => takers.push(touch.op),
+            _ => {}
+        }
+    }
+    let missing = left.into_iter().filter(|item| !gone.contains(item));
+    let call = takers.iter().map(|&op| digest.ops[op].from).min().unwrap_or_default();
+    let ret = digest.ops[read].from - 1;
+    Some(takers.iter().copied().zip(missing).map(|(op, item)| (op, (item, call, ret))).collect())
 }
 
 fn seen<'a>(deed: Deed<'a>) -> Option<&'a Datum> {

@@ -36,7 +36,7 @@ impl Workload<Kv> for Churn {
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
-        &["durability", "integrity", "garbage"]
+        &["durability", "scan", "integrity", "garbage"]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Kv> {

@@ -28,7 +28,7 @@ impl Workload<Kv> for Scans {
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
-        &["durability", "integrity", "garbage"]
+        &["scan", "durability", "integrity", "garbage"]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Kv> {
