@@ -217,7 +217,7 @@ pub const KEYS: &[Key] = &[
     key(
         "disk.unsynced-writes-max",
         whole(2, 1_000_000, &[(64, 4_096, 1)]),
-        "4096",
+        "1024",
         "Unsynced writes that a file may hold; the oldest beyond become durable by themselves.",
     ),
     key("disk.survivors.lose-all", survivors(), "15", "At a crash of system or power: nothing survives."),

@@ -158,7 +158,7 @@ fn what_cannot_be_together_is_refused() {
     refused(
         "workload = \"bank\"\n[policy]\nname = \"round-robin\"\nsticky = \"1/2\"\n",
         &[],
-        expect!["t.toml:4:10: `policy.sticky` belongs to the policy `random` alone"],
+        expect![[r#"t.toml:4:10: `policy.sticky` belongs to the policy `random` alone: expected `policy.name = "random"`"#]],
     );
     refused(
         "workload = \"bank\"\nexpect = \"violated\"\n",

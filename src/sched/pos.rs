@@ -64,10 +64,9 @@ impl Pos {
         let label = actors.next_ref(slot);
         actors.each_enabled(|other| {
             let event = pending.get_mut(other);
-            if event.digest == digest || digest == Digest::UNKNOWN || event.digest == Digest::UNKNOWN {
-                if label.conflicts(actors.next_ref(other)) {
-                    event.priority = 0;
-                }
+            let may_conflict = event.digest == digest || digest == Digest::UNKNOWN || event.digest == Digest::UNKNOWN;
+            if may_conflict && label.conflicts(actors.next_ref(other)) {
+                event.priority = 0;
             }
         });
         let event = pending.get_mut(slot);

@@ -246,10 +246,8 @@ impl<'a> Builder<'a> {
             Some(completed) if answers => value(completed)?,
             // These answer only that they happened; a compare-and-set that happened has set.
             Some(_) if f == Function::Cas => Value::Bool(true),
-            Some(completed) => match completed {
-                Datum::Bool(b) => Value::Bool(*b),
-                _ => Value::Null,
-            },
+            Some(Datum::Bool(b)) => Value::Bool(*b),
+            Some(_) => Value::Null,
         };
         Ok(What::Single(f, key, argument, out))
     }

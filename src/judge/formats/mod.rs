@@ -109,7 +109,7 @@ fn load(text: &str) -> Result<Loaded, Fault> {
             return Err((reader.at(), expected.into()));
         }
     };
-    let mut builder = if own { Builder::Own(own::Builder::default()) } else { Builder::Jepsen(Box::default()) };
+    let mut builder = if own { Builder::Own(Box::default()) } else { Builder::Jepsen(Box::default()) };
     loop {
         reader.skip();
         let at = reader.at();
@@ -139,6 +139,6 @@ fn load(text: &str) -> Result<Loaded, Fault> {
 }
 
 enum Builder<'a> {
-    Own(own::Builder),
+    Own(Box<own::Builder>),
     Jepsen(Box<jepsen::Builder<'a>>),
 }

@@ -67,12 +67,15 @@ pub(super) fn deduce(registers: &Registers<'_>, mut known: Known, snapshots: boo
     }
 }
 
+/// Edges added already: from, to, and the version with the kind.
+type Added = Set<(u32, u32, u32)>;
+
 /// Adds what follows from what is reached.
 fn follow(
     registers: &Registers<'_>,
     events: &Events,
     reach: &Reach,
-    (known, added, whys): (&mut Known, &mut Set<(u32, u32, u32)>, &mut Vec<Why>),
+    (known, added, whys): (&mut Known, &mut Added, &mut Vec<Why>),
 ) {
     let mut add = |from: u32, to: u32, kind: Kind, version: u32| {
         let new = from != to && added.insert((from, to, version << 1 | u32::from(kind == Kind::Rw)));

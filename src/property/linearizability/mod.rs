@@ -56,7 +56,7 @@ impl Property for Linearizability {
             compared += judgement.compared;
             match judgement.verdict {
                 judge::Verdict::Violated(witness) => {
-                    let finding = finding(run, &digest, &cells, sheet, &witness);
+                    let finding = finding(&digest, &cells, sheet, &witness);
                     if found.as_ref().is_none_or(|found| finding.turn < found.turn) {
                         found = Some(finding);
                     }
@@ -122,13 +122,7 @@ struct Piece<'a> {
     end: Option<Settled<'a>>,
 }
 
-fn finding(
-    _run: &RunRecord<'_>,
-    digest: &Digest<'_>,
-    cells: &[Cell<'_>],
-    sheet: &Sheet,
-    witness: &judge::Witness,
-) -> Finding {
+fn finding(digest: &Digest<'_>, cells: &[Cell<'_>], sheet: &Sheet, witness: &judge::Witness) -> Finding {
     let indexes = || witness.operations.iter().map(|named| named.index);
     let ops: Vec<usize> = indexes().filter_map(|index| sheet.op(index)).collect();
     let cell = indexes().next().map_or(String::new(), |index| cells[sheet.cell(index)].name());
