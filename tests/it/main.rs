@@ -3,10 +3,9 @@
 mod aio;
 #[cfg(feature = "cli")]
 mod cli;
+mod dinghy;
 mod disk;
 mod floors;
-#[cfg(feature = "cli")]
-mod guide;
 mod judge;
 mod property;
 #[cfg(unix)]

@@ -11,13 +11,14 @@
 
 use std::rc::Rc;
 
+use super::cache::Version;
 use super::failure::Failure;
 use super::file::{DataFile, Sync, WriteBatch};
 use super::log::{FRAME_HEADER, Frames};
 use super::page::{Page, PageNo};
 use super::shared::Shared;
 use super::snapshot::Lsn;
-use crate::aio::{Buffer, IOResult};
+use crate::aio::{Buffer, CompletionError, ErrorKind, IOResult};
 use crate::return_if_io;
 
 /// A commit on its way into the log.
@@ -27,6 +28,7 @@ pub(super) struct Append {
     start: u64,
     meta: Option<(u64, Buffer)>,
     appended: Option<Appended>,
+    sync_failed: bool,
     state: AppendState,
 }
 
@@ -58,10 +60,11 @@ impl Append {
         }
         let file = shared.log_file();
         let start = runs[0].0;
-        let meta = runs.pop();
+        // BUG commit-frame-not-waiting: all frames go out at once.
+        let meta = if shared.config.bugs.commit_frame_early { None } else { runs.pop() };
         let state = AppendState::Pages(WriteBatch::new(&file, runs));
         let appended = Some(Appended { first, pages, tail });
-        Self { shared: Rc::clone(shared), file, start, meta, appended, state }
+        Self { shared: Rc::clone(shared), file, start, meta, appended, sync_failed: false, state }
     }
 
     /// Done when the commit is in the log, durably if that is promised.
@@ -69,7 +72,12 @@ impl Append {
         loop {
             match &mut self.state {
                 AppendState::Pages(write) => {
-                    return_if_io!(write.poll());
+                    let outcome = write.poll();
+                    // BUG no-space-leaves-half: what has found room is there to stay.
+                    if self.shared.config.bugs.half_a_transaction && is_full(&outcome) {
+                        self.publish_half();
+                    }
+                    return_if_io!(outcome);
                     self.state = AppendState::Meta(WriteBatch::new(&self.file, self.meta.take()));
                 }
                 AppendState::Meta(write) => match write.poll() {
@@ -88,6 +96,12 @@ impl Append {
                 AppendState::Sync(sync) => {
                     // BUG acknowledge-before-sync: the sync is under way, and nobody waits for it.
                     let outcome = sync.poll();
+                    // BUG failed-sync-retried: once more, and this time the system has nothing left to write.
+                    if outcome.is_err() && self.shared.config.bugs.failed_sync_retried && !self.sync_failed {
+                        self.sync_failed = true;
+                        *sync = Sync::once(&self.file);
+                        continue;
+                    }
                     if !self.shared.config.bugs.acknowledge_before_sync {
                         return_if_io!(outcome.map_err(|error| doubt(&self.shared, error.into())));
                     }
@@ -107,6 +121,24 @@ impl Append {
             }
         }
     }
+}
+
+impl Append {
+    /// Only for the bug `no-space-leaves-half`.
+    fn publish_half(&self) {
+        let Some(Appended { first, pages, .. }) = &self.appended else { return };
+        let half = &pages[..pages.len() / 2];
+        let mut log = self.shared.log.borrow_mut();
+        let tail = log.tail();
+        log.extend(*first, half.iter().map(|(no, _)| *no), tail);
+        for (lsn, (page, bytes)) in (*first..).zip(half) {
+            self.shared.pager.borrow_mut().insert(Version { page: *page, lsn }, Rc::clone(bytes));
+        }
+    }
+}
+
+fn is_full(outcome: &Result<IOResult<()>, CompletionError>) -> bool {
+    outcome.as_ref().is_err_and(|error| error.io_kind() == Some(ErrorKind::NoSpace))
 }
 
 /// Nobody knows what the disk holds: no commit may depend on it.

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::config::Config;
 use super::file::{DataFile, Sync, WriteBatch};
 use super::log::{Frames, Log, LogHeader};
 use super::page::{Page, PageNo};
@@ -16,6 +17,7 @@ pub(super) struct CarryOver {
     file: Rc<DataFile>,
     page_size: usize,
     header: LogHeader,
+    at_once: bool,
     pages: Vec<PageNo>,
     tail: u64,
     state: CarryState,
@@ -32,17 +34,23 @@ impl CarryOver {
     /// A log with these pages, the meta page last; `durable` is the last commit known to be durable so far.
     pub(super) fn new(
         file: &Rc<DataFile>,
-        page_size: usize,
+        config: &Config,
         header: LogHeader,
         durable: u64,
         pages: &[(PageNo, Page)],
     ) -> Self {
+        let page_size = config.page_size;
         let mut empty = Log::new(page_size, header, 0, &[], header.checksum(page_size));
         empty.set_durable(durable);
-        let Frames { runs, tail, .. } = empty.frames(header.base_sequence, pages);
+        let Frames { mut runs, tail, .. } = empty.frames(header.base_sequence, pages);
+        // BUG header-before-frames (harmless): all goes out at once.
+        let at_once = config.bugs.header_before_frames;
+        if at_once {
+            runs.push((0, Buffer::from(header.encode(page_size))));
+        }
         let pages = pages.iter().map(|(no, _)| *no).collect();
         let state = CarryState::Pages(WriteBatch::new(file, runs));
-        Self { file: Rc::clone(file), page_size, header, pages, tail, state }
+        Self { file: Rc::clone(file), page_size, header, at_once, pages, tail, state }
     }
 
     /// The log, when all of it is durable.
@@ -55,6 +63,9 @@ impl CarryOver {
                 }
                 CarryState::SyncPages(sync) => {
                     return_if_io!(sync.poll());
+                    if self.at_once {
+                        return Ok(IOResult::Done(self.log()));
+                    }
                     let sector = Buffer::from(self.header.encode(self.page_size));
                     self.state = CarryState::Header(WriteBatch::new(&self.file, [(0, sector)]));
                 }
@@ -64,9 +75,13 @@ impl CarryOver {
                 }
                 CarryState::SyncHeader(sync) => {
                     return_if_io!(sync.poll());
-                    return Ok(IOResult::Done(Log::new(self.page_size, self.header, 0, &self.pages, self.tail)));
+                    return Ok(IOResult::Done(self.log()));
                 }
             }
         }
+    }
+
+    fn log(&self) -> Log {
+        Log::new(self.page_size, self.header, 0, &self.pages, self.tail)
     }
 }

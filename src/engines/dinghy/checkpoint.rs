@@ -32,20 +32,35 @@ pub(super) struct Checkpoint {
     /// The pages to copy, each with its newest frame up to the limit.
     pages: Vec<(PageNo, Lsn)>,
     copied: usize,
+    buffers: [Buffer; BATCH],
     state: CheckpointState,
 }
 
 enum CheckpointState {
     Latch(Request),
     Choose,
-    SyncLog { sync: Sync, sequence: u64 },
-    Read { batch: Vec<(PageNo, Lsn)>, fetch: Fetch },
+    SyncLog {
+        sync: Sync,
+        sequence: u64,
+    },
+    Read {
+        batch: Vec<(PageNo, Lsn)>,
+        fetch: Fetch,
+    },
     Write(WriteBatch),
     SyncDatabase(Sync),
     StopCommits(Request),
+    /// Everything is copied and nobody commits: may the log begin anew?
+    Decide,
     Shrink(Truncate),
-    WriteHeader { header: LogHeader, write: WriteBatch },
-    SyncHeader { header: LogHeader, sync: Sync },
+    WriteHeader {
+        header: LogHeader,
+        write: WriteBatch,
+    },
+    SyncHeader {
+        header: LogHeader,
+        sync: Sync,
+    },
     Done,
 }
 
@@ -56,17 +71,22 @@ impl Checkpoint {
     }
 
     /// A checkpoint because the log has grown long; none when somebody is at it already.
-    pub(super) fn when_due(shared: &Rc<Shared>) -> Option<Self> {
+    pub(super) fn when_due(shared: &Rc<Shared>, commits_stopped: Option<Held>) -> Option<Self> {
         if shared.read_only.get() || shared.log.borrow().len() < shared.config.checkpoint_frames {
             return None;
+        }
+        // BUG latch-order-deadlock: with the commit latch in hand, it waits for the other one.
+        if commits_stopped.is_some() {
+            return Some(Self { commits_stopped, ..Self::new(shared) });
         }
         let held = shared.checkpoint_latch.try_take()?;
         Some(Self::from(shared, Some(held), CheckpointState::Choose))
     }
 
     fn from(shared: &Rc<Shared>, held: Option<Held>, state: CheckpointState) -> Self {
-        let shared = Rc::clone(shared);
-        Self { shared, held, commits_stopped: None, limit: 0, pages: Vec::new(), copied: 0, state }
+        let buffers = std::array::from_fn(|_| Buffer::zeroed(shared.config.page_size));
+        let (shared, pages) = (Rc::clone(shared), Vec::new());
+        Self { shared, held, commits_stopped: None, limit: 0, pages, copied: 0, buffers, state }
     }
 
     /// Goes on with it.
@@ -85,26 +105,39 @@ impl Checkpoint {
                 }
                 CheckpointState::Read { .. } => return_if_io!(self.read()),
                 CheckpointState::Write(write) => {
-                    return_if_io!(write.poll());
+                    let (bugs, outcome) = (&self.shared.config.bugs, write.poll());
+                    let more = self.copied < self.pages.len();
+                    // BUG buffer-reused-in-flight: the next pages come into these buffers at once.
+                    // BUG checkpoint-sync-before-writes: the sync that follows covers what has been written by then.
+                    let careless = if more { bugs.buffer_reused } else { bugs.checkpoint_syncs_early };
+                    if !careless {
+                        return_if_io!(outcome);
+                    }
                     self.state = self.next_batch();
                     io_yield_one!(Completion::new_yield().touching(Resource::write("database", 0)));
                 }
                 CheckpointState::SyncDatabase(sync) => {
                     return_if_io!(sync.poll().map_err(|error| failed_sync(&self.shared, error.into())));
-                    self.shared.log.borrow_mut().set_backfilled(self.limit);
-                    self.state = CheckpointState::StopCommits(self.shared.commit_latch.request());
+                    self.state = self.stop_commits();
                     io_yield_one!(Completion::new_yield().touching(Resource::write("commit latch", 0)));
                 }
                 CheckpointState::StopCommits(request) => {
                     self.commits_stopped = Some(return_if_io!(Ok::<_, Failure>(request.poll())));
-                    self.state = self.shrink_or_end()?;
+                    self.state = CheckpointState::Decide;
                 }
+                CheckpointState::Decide => return_if_io!(self.decide()),
                 CheckpointState::Shrink(truncate) => {
                     return_if_io!(truncate.poll());
                     self.state = self.begin_log();
                 }
                 CheckpointState::WriteHeader { header, write } => {
                     return_if_io!(write.poll());
+                    // BUG new-log-header-unsynced (harmless): the first commit will sync it.
+                    if self.shared.config.bugs.reset_unsynced {
+                        reset(&self.shared, *header);
+                        self.state = CheckpointState::Done;
+                        continue;
+                    }
                     let sync = Sync::twice(&self.shared.logs[header.generation as usize % 2]);
                     self.state = CheckpointState::SyncHeader { header: *header, sync };
                 }
@@ -125,16 +158,12 @@ impl Checkpoint {
     fn choose(&mut self) -> Result<IOResult<()>, Failure> {
         self.shared.writable()?;
         let log = self.shared.log.borrow();
-        let oldest = self.shared.snapshots.oldest_mark().unwrap_or(Lsn::MAX);
-        self.limit = match self.shared.config.bugs.checkpoint_overlooks_reader {
-            false => oldest.min(log.end()),
-            // BUG checkpoint-overlooks-reader: everything is copied, whoever still reads.
-            true => log.end(),
-        };
+        self.limit = self.oldest_mark().min(log.end());
         self.pages = log.to_backfill(self.limit);
         let sequence = self.shared.published.get().sequence;
         drop(log);
-        self.state = if self.shared.config.sync_commits {
+        // BUG log-not-synced-before-checkpoint: as if every commit had been synced.
+        self.state = if self.shared.config.sync_commits || self.shared.config.bugs.log_not_synced {
             self.next_batch()
         } else {
             CheckpointState::SyncLog { sync: Sync::twice(&self.shared.log_file()), sequence }
@@ -142,9 +171,22 @@ impl Checkpoint {
         io_yield_one!(Completion::new_yield().touching(Resource::write("database", 0)))
     }
 
+    /// No frame beyond it may be copied, and no log that goes beyond it given up.
+    fn oldest_mark(&self) -> Lsn {
+        // BUG checkpoint-overlooks-reader: as if nobody was reading.
+        if self.shared.config.bugs.checkpoint_overlooks_reader {
+            return Lsn::MAX;
+        }
+        self.shared.snapshots.oldest_mark().unwrap_or(Lsn::MAX)
+    }
+
     fn next_batch(&self) -> CheckpointState {
         let batch: Vec<_> = self.pages.iter().skip(self.copied).take(BATCH).copied().collect();
         if batch.is_empty() {
+            // BUG log-reset-before-database-sync: the next checkpoint will sync it.
+            if self.shared.config.bugs.log_reset_early {
+                return self.stop_commits();
+            }
             // The log may be given up after this, and it is the other copy: the sync has to be sure.
             return CheckpointState::SyncDatabase(Sync::twice(&self.shared.database));
         }
@@ -163,18 +205,39 @@ impl Checkpoint {
             self.copied += batch.len();
         }
         let page_size = self.shared.config.page_size as u64;
-        let runs =
-            batch.iter().zip(&pages).map(|(&(no, _), page)| (u64::from(no - 1) * page_size, Buffer::from(&page[..])));
+        let runs = batch.iter().zip(&pages).zip(&self.buffers).map(|((&(no, _), page), buffer)| {
+            buffer.lock().copy_from_slice(page);
+            (u64::from(no - 1) * page_size, buffer.clone())
+        });
         self.state = CheckpointState::Write(WriteBatch::new(&self.shared.database, runs));
         Ok(IOResult::Done(()))
     }
 
-    /// With commits stopped: may the log begin anew?
+    /// What is copied is durable: the log may begin anew, if nobody makes it longer meanwhile.
+    fn stop_commits(&self) -> CheckpointState {
+        let mut log = self.shared.log.borrow_mut();
+        // BUG stale-checkpoint: as if the log had stood still since the pages were chosen.
+        let copied_to = if self.shared.config.bugs.stale_checkpoint { log.end() } else { self.limit };
+        log.set_backfilled(copied_to);
+        match self.commits_stopped {
+            None => CheckpointState::StopCommits(self.shared.commit_latch.request()),
+            Some(_) => CheckpointState::Decide,
+        }
+    }
+
+    fn decide(&mut self) -> Result<IOResult<()>, Failure> {
+        // BUG writer-starved-by-readers: not without a new log, however long it takes.
+        if self.shared.config.bugs.writer_starved && self.oldest_mark() < self.shared.log.borrow().end() {
+            io_yield_one!(Completion::new_spin().touching(Resource::read("snapshots", 0)));
+        }
+        self.state = self.shrink_or_end()?;
+        Ok(IOResult::Done(()))
+    }
+
     fn shrink_or_end(&self) -> Result<CheckpointState, Failure> {
         let log = self.shared.log.borrow();
         let all_copied = log.len() > 0 && log.backfilled() == log.end();
-        let nobody_reads_it = self.shared.snapshots.oldest_mark().is_none_or(|mark| mark >= log.end());
-        if !all_copied || !nobody_reads_it || self.shared.read_only.get() {
+        if !all_copied || self.oldest_mark() < log.end() || self.shared.read_only.get() {
             return Ok(CheckpointState::Done);
         }
         let len = u64::from(self.shared.published.get().page_count) * self.shared.config.page_size as u64;
@@ -187,9 +250,11 @@ impl Checkpoint {
 
     /// The new log's header goes into the other file; until it is durable the old log counts.
     fn begin_log(&self) -> CheckpointState {
+        let old = *self.shared.log.borrow().header();
         let header = LogHeader {
-            generation: self.shared.log.borrow().header().generation + 1,
-            salt: self.shared.io.random(),
+            generation: old.generation + 1,
+            // BUG salt-unchanged-at-reset (harmless): frames are told apart by what they follow.
+            salt: if self.shared.config.bugs.salt_unchanged { old.salt } else { self.shared.io.random() },
             base_sequence: self.shared.published.get().sequence,
             foundation: 0,
         };
@@ -203,7 +268,10 @@ impl Checkpoint {
 fn reset(shared: &Shared, header: LogHeader) {
     let page_size = shared.config.page_size;
     let mut log = shared.log.borrow_mut();
-    shared.pager.borrow_mut().log_was_reset(log.pages());
+    // BUG stale-cache-after-log-reset: what the cache takes for the database file's pages is not asked.
+    if !shared.config.bugs.stale_cache {
+        shared.pager.borrow_mut().log_was_reset(log.pages());
+    }
     let new = Log::new(page_size, header, log.end(), &[], header.checksum(page_size));
     *log = new;
 }

@@ -1,6 +1,7 @@
 //! The engine's options, read once.
 
 use super::bugs::Bugs;
+use super::page::PageNo;
 use crate::engine::{Durability, EngineError, Isolation, OptionInfo, Options, Promises};
 use crate::history::Class;
 
@@ -76,6 +77,14 @@ impl Config {
             retries: natural("retries") as u32,
             bugs: Bugs::new(options),
         })
+    }
+}
+
+impl Config {
+    /// What a page's checksum starts from.
+    pub(super) const fn stamp(&self, page: PageNo) -> PageNo {
+        // BUG page-number-not-in-checksum: all pages alike.
+        if self.bugs.page_number_unchecked { 0 } else { page }
     }
 }
 

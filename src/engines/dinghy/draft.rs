@@ -99,12 +99,23 @@ impl Draft {
         }
         self.meta.free_head = link(&page);
         self.meta.free_count -= 1;
+        // BUG rollback-forgets-free-list: everybody's free list is shorter, whatever becomes of this draft.
+        if self.shared.config.bugs.rollback_forgets_free_list {
+            let Meta { free_head, free_count, .. } = self.meta;
+            self.shared.published.set(Meta { free_head, free_count, ..self.shared.published.get() });
+        }
         Ok(IOResult::Done(no))
     }
 
     /// Gives a page back. It keeps its content until it is taken again or the draft is finished.
     pub(super) fn free(&mut self, no: PageNo) {
         self.freed.push(no);
+    }
+
+    /// The database ends with this page, and none is free.
+    pub(super) fn shrink(&mut self, page_count: PageNo) {
+        self.changed.retain(|no, _| *no <= page_count);
+        self.meta = Meta { page_count, free_head: 0, free_count: 0, ..self.meta };
     }
 
     /// The changed pages, sealed, the meta page last: a commit as the log wants it.
@@ -120,7 +131,7 @@ impl Draft {
         let mut pages: Vec<_> = std::mem::take(&mut self.changed).into_iter().collect();
         for (no, page) in &mut pages {
             let bytes: &mut Vec<u8> = Rc::make_mut(page);
-            seal(bytes, *no);
+            seal(bytes, self.shared.config.stamp(*no));
         }
         pages.push((META, Page::new(self.meta.encode(self.page_size()))));
         (self.meta, pages)

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::bugs::Bugs;
 use crate::aio::{Buffer, Completion, CompletionError, CompletionGroup, ErrorKind, IOCompletions, IOResult};
 use crate::disk::File;
 use crate::{io_yield_one, return_if_io};
@@ -18,12 +19,13 @@ const RETRIES_MAX: u32 = 100;
 /// A file, and the writes to it that nobody waits for any more.
 pub(super) struct DataFile {
     file: Arc<dyn File>,
+    bugs: Bugs,
     orphans: RefCell<Vec<Completion>>,
 }
 
 impl DataFile {
-    pub(super) fn new(file: Arc<dyn File>) -> Rc<Self> {
-        Rc::new(Self { file, orphans: RefCell::default() })
+    pub(super) fn new(file: Arc<dyn File>, bugs: Bugs) -> Rc<Self> {
+        Rc::new(Self { file, bugs, orphans: RefCell::default() })
     }
 
     pub(super) fn size(&self) -> Result<u64, CompletionError> {
@@ -84,6 +86,10 @@ impl ReadExact {
                 Ok(bytes) => {
                     let ended = bytes == 0 || self.wanted == 0;
                     self.collect(bytes);
+                    // BUG short-read-taken-for-zeros: the rest is made up.
+                    if self.file.bugs.short_read {
+                        self.collected.resize(self.wanted, 0);
+                    }
                     if ended || self.collected.len() == self.wanted {
                         return Ok(IOResult::Done(std::mem::take(&mut self.collected)));
                     }
@@ -161,6 +167,8 @@ impl Piece {
                 PieceState::InFlight(flight) => match flight.result() {
                     None => return Ok(()),
                     Some(Ok(bytes)) if bytes == self.buffer.len() => self.state = PieceState::Finished,
+                    // BUG short-write-not-retried: some bytes are as good as all.
+                    Some(Ok(_)) if file.bugs.short_write => self.state = PieceState::Finished,
                     Some(Ok(bytes)) => self.go_on_after(bytes),
                     Some(Err(error)) if is_passing(&error, &mut self.tries) => self.state = PieceState::Waiting,
                     Some(Err(error)) => {

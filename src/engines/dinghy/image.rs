@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bugs::Bugs;
+use super::config::Config;
 use super::log::{FRAME_HEADER, FrameHeader, LogHeader, slot_offset};
 use super::meta::Meta;
 use super::node;
@@ -36,9 +36,9 @@ pub(super) struct Content {
 }
 
 impl Image {
-    pub(super) fn new(page_size: usize, bytes: Vec<u8>, bugs: Bugs) -> Self {
-        let mut image = Self { page_size, bytes, log: None };
-        image.log = LogHeader::decode(&image.bytes, page_size).and_then(|header| image.content(header, bugs));
+    pub(super) fn new(config: &Config, bytes: Vec<u8>) -> Self {
+        let mut image = Self { page_size: config.page_size, bytes, log: None };
+        image.log = LogHeader::decode(&image.bytes, config.page_size).and_then(|header| image.content(header, config));
         image
     }
 
@@ -60,7 +60,7 @@ impl Image {
         self.bytes.get(start..start + FRAME_HEADER + self.page_size)
     }
 
-    fn content(&self, header: LogHeader, bugs: Bugs) -> Option<Content> {
+    fn content(&self, header: LogHeader, config: &Config) -> Option<Content> {
         let mut content = Content {
             header,
             slots: BTreeMap::new(),
@@ -80,10 +80,10 @@ impl Image {
                 frame.salt == header.salt && frame.generation == header.generation && frame.sequence == expected;
             let whole = frame.previous == previous
                 && FrameHeader::is_whole(bytes)
-                && is_sealed(&bytes[FRAME_HEADER..], frame.page)
+                && is_sealed(&bytes[FRAME_HEADER..], page_stamp(config, frame.page))
                 && node::is_sound(&bytes[FRAME_HEADER..]);
             // BUG torn-frame-accepted: it says that it belongs here, and nobody compares checksums.
-            if !belongs || !(whole || bugs.torn_frame_accepted) {
+            if !belongs || !(whole || config.bugs.torn_frame_accepted) {
                 break;
             }
             previous = super::page::stored_checksum(bytes);
@@ -100,4 +100,9 @@ impl Image {
         // A header follows its foundation: without it, the log has been overwritten by a later attempt.
         (committed >= u64::from(header.foundation)).then_some(content)
     }
+}
+
+/// The meta page is always known by its number.
+fn page_stamp(config: &Config, page: PageNo) -> PageNo {
+    if page == META { META } else { config.stamp(page) }
 }

@@ -201,6 +201,10 @@ impl Log {
         self.end
     }
 
+    pub(super) const fn tail(&self) -> u64 {
+        self.tail
+    }
+
     /// How many frames there are.
     pub(super) const fn len(&self) -> u64 {
         self.end - self.base
@@ -230,9 +234,14 @@ impl Log {
         seen.checked_sub(1).map(|last| frames[last])
     }
 
+    /// A frame's place in its file, counted in frames.
+    pub(super) const fn slot(&self, lsn: Lsn) -> u64 {
+        lsn - self.base - 1
+    }
+
     /// Where a frame's page lies in its file, in bytes.
     pub(super) const fn page_offset(&self, lsn: Lsn) -> u64 {
-        slot_offset(self.page_size, lsn - self.base - 1) + FRAME_HEADER as u64
+        slot_offset(self.page_size, self.slot(lsn)) + FRAME_HEADER as u64
     }
 
     /// The pages whose newest frame up to `limit` is not in the database file yet, with that frame.
@@ -250,7 +259,7 @@ impl Log {
     pub(super) fn frames(&self, sequence: u64, pages: &[(PageNo, Page)]) -> Frames {
         let mut previous = self.tail;
         let mut runs = Vec::with_capacity(pages.len());
-        for (index, (page, bytes)) in (self.next - self.base - 1..).zip(pages) {
+        for (index, (page, bytes)) in (self.slot(self.next)..).zip(pages) {
             let LogHeader { salt, generation, .. } = self.header;
             let header = FrameHeader { previous, salt, sequence, durable: self.durable, page: *page, generation };
             let (frame, sum) = header.encode(bytes);

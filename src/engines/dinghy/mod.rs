@@ -13,6 +13,7 @@ mod append;
 mod bugs;
 mod cache;
 mod carry;
+mod check;
 mod checkpoint;
 mod checksum;
 mod commit;
@@ -35,6 +36,7 @@ mod shared;
 mod snapshot;
 mod statement;
 mod transaction;
+mod vacuum;
 
 #[cfg(test)]
 mod testing;
@@ -46,10 +48,12 @@ use std::rc::Rc;
 use crate::aio::IOResult;
 use crate::engine::kv::Kv;
 use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
+use crate::history::Class;
 use crate::return_if_io;
 
 pub use connection::DinghyConnection;
 
+use check::Check;
 use config::Config;
 use recovery::Recovery;
 use shared::Shared;
@@ -57,6 +61,7 @@ use shared::Shared;
 /// The engine.
 pub struct Dinghy {
     state: State,
+    check: Option<Check>,
 }
 
 enum State {
@@ -86,6 +91,7 @@ impl Engine<Kv> for Dinghy {
                 "commit",
                 "rollback",
                 "checkpoint",
+                "vacuum",
             ],
             options: config::OPTIONS,
             bugs: bugs::CATALOGUE,
@@ -98,7 +104,7 @@ impl Engine<Kv> for Dinghy {
 
     fn new(env: &Env) -> Result<Self, EngineError> {
         let config = Config::new(&env.options)?;
-        Ok(Self { state: State::Opening(Box::new(Recovery::new(config, env.io.clone()))) })
+        Ok(Self { state: State::Opening(Box::new(Recovery::new(config, env.io.clone()))), check: None })
     }
 
     fn open(&mut self) -> Result<IOResult<()>, EngineError> {
@@ -110,9 +116,24 @@ impl Engine<Kv> for Dinghy {
     }
 
     fn connect(&mut self) -> Result<DinghyConnection, EngineError> {
+        Ok(DinghyConnection::new(Rc::clone(self.shared()?)))
+    }
+
+    fn check(&mut self) -> Result<IOResult<Vec<String>>, EngineError> {
+        let shared = Rc::clone(self.shared()?);
+        let outcome = self.check.get_or_insert_with(|| Check::new(&shared)).poll();
+        if !matches!(outcome, Ok(IOResult::IO(_))) {
+            self.check = None;
+        }
+        Ok(outcome?)
+    }
+}
+
+impl Dinghy {
+    fn shared(&self) -> Result<&Rc<Shared>, EngineError> {
         match &self.state {
-            State::Open(shared) => Ok(DinghyConnection::new(Rc::clone(shared))),
-            State::Opening(_) => Err(EngineError::new(crate::history::Class::Other, "the engine is not open")),
+            State::Open(shared) => Ok(shared),
+            State::Opening(_) => Err(EngineError::new(Class::Other, "the engine is not open")),
         }
     }
 }

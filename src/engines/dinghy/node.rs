@@ -195,6 +195,13 @@ pub(super) fn set_child(page: &mut [u8], slot: usize, child: PageNo) {
     }
 }
 
+/// Points a leaf's cell at another first page of its chain.
+pub(super) fn set_chain(page: &mut [u8], slot: usize, first: PageNo) {
+    let at = place(page, slot);
+    let end = at + cell_len(page, at);
+    put_u32(page, end - 4, first);
+}
+
 /// Adds a child to the right of the one at `slot`, with the key that parts them.
 pub(super) fn insert_child(page: &mut [u8], slot: usize, separator: &[u8], right: PageNo) {
     let left = child(page, slot);

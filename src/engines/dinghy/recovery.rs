@@ -15,6 +15,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::bugs::Bugs;
 use super::carry::CarryOver;
 use super::config::Config;
 use super::failure::Failure;
@@ -87,8 +88,12 @@ impl Recovery {
         loop {
             match &mut self.state {
                 RecoveryState::Open => {
-                    self.files = Some(open_files(&*self.io)?);
-                    self.state = RecoveryState::SyncDirectory(self.sync_directory());
+                    self.files = Some(open_files(&*self.io, self.config.bugs)?);
+                    // BUG missing-directory-sync: the files are there, for now.
+                    self.state = match self.config.bugs.missing_directory_sync {
+                        false => RecoveryState::SyncDirectory(self.sync_directory()),
+                        true => self.read_logs()?,
+                    };
                 }
                 // Also when no file is new: the process that made them may have ended before it synced.
                 RecoveryState::SyncDirectory(sync) => match sync.result() {
@@ -101,7 +106,7 @@ impl Recovery {
                 },
                 RecoveryState::ReadLogs(reads) => {
                     let bytes = return_if_io!(read_both(reads));
-                    let images = bytes.map(|bytes| Image::new(self.config.page_size, bytes, self.config.bugs));
+                    let images = bytes.map(|bytes| Image::new(&self.config, bytes));
                     self.state = self.choose(&images)?;
                 }
                 RecoveryState::ReadMeta { .. } => return_if_io!(self.read_meta()),
@@ -147,7 +152,11 @@ impl Recovery {
         let Some((image, log)) = source else { return self.genesis() };
         // The new log goes into the file that the chosen one is not in, under a number that is the newest.
         let newest = newest.unwrap_or_default();
-        let generation = if newest % 2 == log.header.generation % 2 { newest + 1 } else { newest + 2 };
+        let mut generation = if newest % 2 == log.header.generation % 2 { newest + 1 } else { newest + 2 };
+        // BUG recovery-not-idempotent: the new log goes over the one that has just been read.
+        if self.config.bugs.recovery_not_idempotent {
+            generation += 1;
+        }
         let mut slots: Vec<_> = log.slots.iter().map(|(&no, &slot)| (no, slot)).collect();
         slots.sort_by_key(|&(no, _)| (no == META, no));
         let pages = slots.into_iter().map(|(no, slot)| (no, Page::new(image.page(slot).to_vec()))).collect();
@@ -165,7 +174,7 @@ impl Recovery {
         }
         let page_size = self.config.page_size;
         let mut root = blank(page_size, PageKind::Leaf);
-        seal(&mut root, ROOT);
+        seal(&mut root, self.config.stamp(ROOT));
         let meta = Meta::GENESIS;
         let pages = vec![(ROOT, Page::new(root)), (META, Page::new(meta.encode(page_size)))];
         Ok(self.carry_over(meta, &Found { generation: 1, sequence: 0, durable: 0, pages }))
@@ -183,7 +192,7 @@ impl Recovery {
         self.state = match meta.filter(fits) {
             Some(meta) => {
                 let Files { logs, .. } = self.files.as_ref().expect("opened first");
-                carry_over(self.config.page_size, logs, self.io.random(), meta, found)
+                carry_over(&self.config, logs, self.io.random(), meta, found)
             }
             None if *again => {
                 let (RecoveryState::ReadMeta { found, .. }, read) =
@@ -199,11 +208,11 @@ impl Recovery {
     }
 
     fn carry_over(&self, meta: Meta, found: &Found) -> RecoveryState {
-        carry_over(self.config.page_size, &self.files().logs, self.io.random(), meta, found)
+        carry_over(&self.config, &self.files().logs, self.io.random(), meta, found)
     }
 }
 
-fn carry_over(page_size: usize, logs: &[Rc<DataFile>; 2], salt: u64, meta: Meta, found: &Found) -> RecoveryState {
+fn carry_over(config: &Config, logs: &[Rc<DataFile>; 2], salt: u64, meta: Meta, found: &Found) -> RecoveryState {
     let header = LogHeader {
         generation: found.generation,
         salt,
@@ -211,11 +220,11 @@ fn carry_over(page_size: usize, logs: &[Rc<DataFile>; 2], salt: u64, meta: Meta,
         foundation: found.pages.len() as u32,
     };
     let file = &logs[found.generation as usize % 2];
-    RecoveryState::CarryOver { meta, carry: CarryOver::new(file, page_size, header, found.durable, &found.pages) }
+    RecoveryState::CarryOver { meta, carry: CarryOver::new(file, config, header, found.durable, &found.pages) }
 }
 
-fn open_files(io: &dyn Io) -> Result<Files, CompletionError> {
-    let open = |path| io.open(path, OpenMode::Create).map(DataFile::new);
+fn open_files(io: &dyn Io, bugs: Bugs) -> Result<Files, CompletionError> {
+    let open = |path| io.open(path, OpenMode::Create).map(|file| DataFile::new(file, bugs));
     Ok(Files { database: open(DATABASE)?, logs: [open(LOGS[0])?, open(LOGS[1])?] })
 }
 

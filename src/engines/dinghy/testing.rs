@@ -32,6 +32,8 @@ pub(super) struct Setup {
     pub transactions_percent: u64,
     /// Of 1,000 steps, how many abandon the operation instead.
     pub abandon_permille: u64,
+    /// Recovery meets crashes, but no errors.
+    pub recovers_calmly: bool,
 }
 
 impl Setup {
@@ -46,6 +48,7 @@ impl Setup {
             value_bytes: 60,
             transactions_percent: 50,
             abandon_permille: 0,
+            recovers_calmly: false,
         }
     }
 
@@ -103,6 +106,9 @@ pub(super) struct Record {
 #[derive(Default)]
 pub(super) struct Model {
     pub serializable: bool,
+    pub every_commit: bool,
+    /// The last commit before the last checkpoint that was acknowledged began.
+    checkpointed: u64,
     /// Committed transactions by their place.
     committed: BTreeMap<u64, Record>,
     /// Given up, refused, or read-only.
@@ -117,7 +123,11 @@ pub(super) struct Model {
 impl World {
     pub(super) fn new(setup: Setup) -> Self {
         let options = setup.options();
-        let model = Model { serializable: options.text("isolation") == "serializable", ..Model::default() };
+        let model = Model {
+            serializable: options.text("isolation") == "serializable",
+            every_commit: options.text("sync") == "commit",
+            ..Model::default()
+        };
         let mut world = Self {
             disk: SimDisk::new(setup.disk.clone(), setup.seed),
             tape: Tape::seeded(setup.seed),
@@ -181,49 +191,47 @@ impl World {
     }
 
     /// Gives turns at random.
-    pub(super) fn run(&mut self, turns: u64) {
-        for _ in 0..turns {
-            self.turn(true);
-        }
+    pub(super) fn run(&mut self, turns: u64) -> Result<(), String> {
+        (0..turns).try_for_each(|_| self.turn(true))
     }
 
     /// Lets everybody finish what they are at.
-    pub(super) fn settle(&mut self) {
-        for turn in 0.. {
+    pub(super) fn settle(&mut self) -> Result<(), String> {
+        for _ in 0..200_000 {
             let busy = |client: &Client| client.running.is_some() || !client.queue.is_empty();
             if !self.clients.iter().any(busy) && self.in_flight.is_empty() {
-                return;
+                return Ok(());
             }
-            assert!(turn < 200_000, "it never ends");
-            self.turn(false);
+            self.turn(false)?;
         }
+        Err("it never ends".into())
     }
 
-    fn turn(&mut self, more: bool) {
+    fn turn(&mut self, more: bool) -> Result<(), String> {
         self.turns += 1;
+        self.disk.tick(1);
+        self.disk.take_due().iter().for_each(|timer| timer.complete(0));
         self.disk.take_submitted(&mut self.tape, &mut self.in_flight);
         let enabled: Vec<_> = (0..self.clients.len()).filter(|&nth| self.clients[nth].is_enabled(more)).collect();
         let all = enabled.len() + self.in_flight.len();
-        assert!(all > 0 || !more, "deadlock");
         if all == 0 {
-            assert!(self.clients.iter().all(|client| client.running.is_none()), "deadlock");
-            return;
+            let stuck = more || self.clients.iter().any(|client| client.running.is_some());
+            return if stuck { Err("deadlock".into()) } else { Ok(()) };
         }
         let nth = self.random.below(all as u64) as usize;
         match enabled.get(nth) {
-            Some(&client) => self.client_turn(client),
-            None => {
-                self.io_turn();
-            }
+            Some(&client) => self.client_turn(client)?,
+            None => drop(self.io_turn()),
         }
+        Ok(())
     }
 
-    fn client_turn(&mut self, nth: usize) {
+    fn client_turn(&mut self, nth: usize) -> Result<(), String> {
         let (setup, random) = (&self.setup, &mut self.random);
         let client = &mut self.clients[nth];
         if client.running.is_none() {
             client.start(setup, random, self.model.acknowledged);
-            return;
+            return Ok(());
         }
         if setup.abandon_permille > 0 && random.below(1000) < setup.abandon_permille {
             client.connection.abandon();
@@ -231,7 +239,7 @@ impl World {
             client.running = None;
             client.queue.clear();
             self.model.doubtful.push(std::mem::take(&mut client.record));
-            return;
+            return Ok(());
         }
         match client.connection.step().unwrap() {
             IOResult::IO(io) => client.waiting = Some(io.into_completion()),
@@ -239,22 +247,56 @@ impl World {
                 client.waiting = None;
                 if let Reply::Refused(class) | Reply::Unknown(class) = &reply {
                     *self.refused.entry(*class).or_default() += 1;
+                    if *class == Class::Corrupt && self.setup.disk.media.is_empty() {
+                        return Err(format!("{:?} found damage on a disk that does none", client.running));
+                    }
                 }
-                client.answered(reply, &mut self.model);
+                client.answered(reply, &mut self.model)?;
             }
         }
+        Ok(())
     }
 
-    /// Stops everything, and opens what is left.
+    /// Stops everything, and opens what is left; once more, without faults, when the disk fails meanwhile.
     pub(super) fn crash(&mut self, kind: CrashKind) -> Result<(), EngineError> {
-        self.disk.freeze().iter().for_each(Completion::abort);
         self.stop();
         self.disk.crash(kind, &mut self.tape);
+        let Err(error) = self.open() else { return Ok(()) };
+        if error.class == Class::Corrupt {
+            return Err(error);
+        }
+        self.stop();
+        self.disk.crash(CrashKind::Kill, &mut self.tape);
+        self.disk.set_faults(false);
+        self.open()?;
+        self.disk.set_faults(true);
+        Ok(())
+    }
+
+    /// Crashes again and again while the engine recovers, then lets it.
+    pub(super) fn crash_in_recovery(&mut self, kind: CrashKind, times: u64) -> Result<(), EngineError> {
+        self.stop();
+        self.disk.crash(kind, &mut self.tape);
+        for _ in 0..times {
+            let env = Env { io: self.disk.io(), options: self.setup.options() };
+            let mut engine = Dinghy::new(&env)?;
+            for _ in 0..self.random.below(25) {
+                match engine.open()? {
+                    IOResult::Done(()) => break,
+                    IOResult::IO(_) => drop(self.io_turn()),
+                }
+            }
+            self.disk.freeze().iter().for_each(Completion::abort);
+            drop(engine);
+            self.in_flight.clear();
+            self.disk.crash(kind, &mut self.tape);
+        }
         self.open()
     }
 
     /// Closes the engine; what was under way is in doubt.
-    pub(super) fn stop(&mut self) {
+    fn stop(&mut self) {
+        self.disk.freeze().iter().for_each(Completion::abort);
         for client in self.clients.drain(..) {
             self.model.doubtful.push(client.record);
         }
@@ -275,10 +317,11 @@ impl World {
     }
 
     /// All rows, as a scan gives them.
-    pub(super) fn rows(&mut self) -> Rows {
-        let reply = self.ask(&KvOp::Scan("".into(), "~".into()));
-        let Reply::Ok(KvValue::Rows(rows)) = reply else { panic!("the scan answered {reply:?}") };
-        rows.into_iter().collect()
+    pub(super) fn rows(&mut self) -> Result<Rows, String> {
+        match self.ask(&KvOp::Scan("".into(), "~".into())) {
+            Reply::Ok(KvValue::Rows(rows)) => Ok(rows.into_iter().collect()),
+            reply => Err(format!("the scan answered {reply:?}")),
+        }
     }
 
     /// What the engine says of itself.
@@ -296,17 +339,40 @@ impl World {
 
     /// Everything that was answered so far is right, and the database is what it should be.
     pub(super) fn check(&mut self) -> Result<(), String> {
-        self.settle();
+        self.settle()?;
         self.check_now()
     }
 
     /// The same, of what is left after a crash.
     pub(super) fn check_now(&mut self) -> Result<(), String> {
-        let rows = self.rows();
-        let sequence = match &self.engine.as_ref().unwrap().state {
+        self.disk.set_faults(false);
+        let outcome = self.explain();
+        self.disk.set_faults(true);
+        outcome
+    }
+
+    /// Whatever can be read is right; a damaged disk may keep some of it from being read.
+    pub(super) fn check_what_is_readable(&mut self) -> Result<(), String> {
+        self.settle()?;
+        match self.rows() {
+            Ok(rows) => {
+                let sequence = self.sequence();
+                self.model.explain(&rows, sequence)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn sequence(&self) -> u64 {
+        match &self.engine.as_ref().expect("it is open").state {
             State::Open(shared) => shared.published.get().sequence,
             State::Opening(_) => unreachable!("it answers"),
-        };
+        }
+    }
+
+    fn explain(&mut self) -> Result<(), String> {
+        let rows = self.rows()?;
+        let sequence = self.sequence();
         self.model.explain(&rows, sequence)?;
         let problems = self.problems();
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
@@ -338,6 +404,7 @@ impl Client {
         if random.below(100) >= setup.transactions_percent {
             let op = match random.below(20) {
                 0 => KvOp::Checkpoint,
+                1 => KvOp::Vacuum,
                 _ => self.op(setup, random),
             };
             return self.queue.push_back(op);
@@ -370,18 +437,22 @@ impl Client {
         }
     }
 
-    fn answered(&mut self, reply: Reply<KvValue>, model: &mut Model) {
+    fn answered(&mut self, reply: Reply<KvValue>, model: &mut Model) -> Result<(), String> {
         let op = self.running.take().expect("it was running");
         self.record.asked = None;
         let ends = !self.record.open || matches!(op, KvOp::Commit | KvOp::Rollback);
         match reply {
-            Reply::Ok(value) => self.record.answers.push((op, value)),
+            Reply::Ok(value) => {
+                if op == KvOp::Checkpoint {
+                    model.checkpointed = model.checkpointed.max(self.record.lower);
+                }
+                self.record.answers.push((op, value));
+            }
             Reply::Committed(value, order) => {
                 self.record.answers.push((op, value));
                 model.acknowledged = model.acknowledged.max(order);
                 let known = model.committed.insert(order, std::mem::take(&mut self.record));
-                assert!(known.is_none(), "two commits have place {order}");
-                return;
+                return if known.is_some() { Err(format!("two commits have place {order}")) } else { Ok(()) };
             }
             Reply::Refused(_) if !ends => {
                 self.queue.clear();
@@ -392,12 +463,13 @@ impl Client {
                 self.record.asked = Some(op);
                 model.doubtful.push(std::mem::take(&mut self.record));
                 self.queue.clear();
-                return;
+                return Ok(());
             }
         }
         if ends {
             model.others.push(std::mem::take(&mut self.record));
         }
+        Ok(())
     }
 }
 
@@ -425,8 +497,8 @@ impl Record {
     /// Whether it can have had an effect without having been answered.
     fn may_commit(&self) -> bool {
         match &self.asked {
-            Some(KvOp::Commit) => true,
-            Some(KvOp::Begin | KvOp::Rollback | KvOp::Checkpoint | KvOp::Vacuum) | None => false,
+            Some(KvOp::Commit | KvOp::Vacuum) => true,
+            Some(KvOp::Begin | KvOp::Rollback | KvOp::Checkpoint) | None => false,
             Some(_) => !self.open,
         }
     }
@@ -467,7 +539,7 @@ impl Model {
     /// Finds the history that explains what was answered and what the database holds after so many commits;
     /// goes on from there.
     fn explain(&mut self, rows: &Rows, sequence: u64) -> Result<(), String> {
-        if sequence < self.acknowledged {
+        if sequence < if self.every_commit { self.acknowledged } else { self.checkpointed } {
             return Err(format!("commit {} was acknowledged, the database has {sequence}", self.acknowledged));
         }
         let doubtful: Vec<_> = self.doubtful.iter().filter(|record| record.may_commit()).cloned().collect();
@@ -476,10 +548,12 @@ impl Model {
         let mut versions = vec![self.base.1.clone()];
         match self.search(&mut versions, &mut unused, (rows, sequence), &mut first_error) {
             true => {
-                self.base = (self.base.0 + versions.len() as u64 - 1, rows.clone());
+                // What is still in doubt may come back after a crash, as long as nobody else has committed.
+                self.doubtful = unused.into_iter().cloned().collect();
+                self.base = (sequence, rows.clone());
+                self.acknowledged = sequence;
                 self.committed.clear();
                 self.others.clear();
-                self.doubtful.clear();
                 Ok(())
             }
             false => {
@@ -499,8 +573,9 @@ impl Model {
         error: &mut Option<String>,
     ) -> bool {
         let order = self.base.0 + versions.len() as u64;
-        if order > found.1 {
-            return self.ends_well(versions, found.0, error);
+        let known = self.committed.last_key_value().map_or(0, |(order, _)| *order);
+        if order > found.1.max(known) {
+            return self.ends_well(versions, found, error);
         }
         if let Some(record) = self.committed.get(&order) {
             return match self.follow(record, versions) {
@@ -533,10 +608,11 @@ impl Model {
     }
 
     /// Whether the last version is what the database holds, and all who have not committed saw some version.
-    fn ends_well(&self, versions: &[Rows], rows: &Rows, error: &mut Option<String>) -> bool {
-        let last = versions.last().expect("there is a base");
-        if last != rows {
-            error.get_or_insert_with(|| differences(rows, last));
+    fn ends_well(&self, versions: &[Rows], found: (&Rows, u64), error: &mut Option<String>) -> bool {
+        // What was acknowledged and not promised may be lost; that it was answered rightly is looked at all the same.
+        let left = &versions[(found.1 - self.base.0) as usize];
+        if left != found.0 {
+            error.get_or_insert_with(|| differences(found.0, left));
             return false;
         }
         match self.others.iter().find_map(|record| self.snapshot_of(record, versions).err()) {

@@ -19,14 +19,16 @@ pub(super) struct Transaction {
     reads: BTreeSet<Key>,
     ranges: Vec<(Key, Key)>,
     exposed: Option<Scratch>,
+    /// How many frames the log had; only the bug `aba-on-log-length` looks at it.
+    pub log_len: u64,
 }
 
 /// Only for the bug `dirty-read`: uncommitted writes where everybody sees them.
 pub(super) type Scratch = Rc<RefCell<BTreeMap<Key, Option<Vec<u8>>>>>;
 
 impl Transaction {
-    pub(super) const fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, writes: BTreeMap::new(), reads: BTreeSet::new(), ranges: Vec::new(), exposed: None }
+    pub(super) const fn new(snapshot: Snapshot, log_len: u64) -> Self {
+        Self { snapshot, writes: BTreeMap::new(), reads: BTreeSet::new(), ranges: Vec::new(), exposed: None, log_len }
     }
 
     /// Writes a key, or removes it; nobody else sees it before the commit.
