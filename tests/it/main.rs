@@ -6,6 +6,8 @@ mod cli;
 mod dinghy;
 mod disk;
 mod floors;
+#[cfg(feature = "cli")]
+mod guide;
 mod judge;
 mod property;
 #[cfg(unix)]

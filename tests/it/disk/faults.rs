@@ -117,8 +117,8 @@ fn a_failed_sync_may_have_written_a_part() {
 #[test]
 fn writes_after_a_failed_sync_are_synced_by_the_next() {
     let config = DiskConfig { sync_eio: HALF, failed_sync: Some(FailedSync::CleanOld), ..calm() };
-    let script = "write a 0 B; fly sync a; write a 3 C; land; faults off; sync a; CRASH os";
-    check(&config, script, &["a=BAAC", "sync:EIO a=AAAC"]);
+    let script = "write a 0 B; fly sync a; write a 3 C; land; faults off; read a 0 4; sync a; CRASH os";
+    check(&config, script, &["read:BAAC a=BAAC", "sync:EIO read:AAAC a=AAAC"]);
 }
 
 #[test]

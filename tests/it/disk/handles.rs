@@ -333,6 +333,27 @@ fn a_snapshot_is_a_crash_image_that_leaves_the_disk_alone() {
 }
 
 #[test]
+fn a_page_in_memory_that_is_used_again_shows_nothing_of_its_past() {
+    let (disk, _io, file) = disk();
+    let mut snapshots = vec![];
+    for round in 0..20u8 {
+        for page in 0..3 {
+            file.pwrite(page * 4096, Buffer::from(vec![round; 4096]), Completion::write());
+        }
+        file.sync(Completion::sync());
+        land(&disk);
+        snapshots.extend((round % 5 == 0).then(|| (round, disk.snapshot())));
+        assert_eq!(disk.content()[0].1, vec![round; 3 * 4096]);
+    }
+    for (round, snapshot) in snapshots {
+        disk.restore(&snapshot);
+        disk.crash(CrashKind::Power, &mut calm());
+        disk.restore(&snapshot);
+        assert_eq!(disk.content()[0].1, vec![round; 3 * 4096]);
+    }
+}
+
+#[test]
 fn a_file_without_a_name_lives_as_long_as_it_is_open() {
     let (disk, io, file) = disk();
     write(&file, "x");
