@@ -132,7 +132,7 @@ fn deep(left: u64) -> u64 {
 fn hoard() {
     let mut heap = Vec::new();
     loop {
-        heap.push(vec![1u8; 32 << 20]);
+        heap.push(std::hint::black_box(Vec::<u8>::with_capacity(32 << 20)));
     }
 }
 

@@ -63,15 +63,20 @@ fn the_summary_for_people_says_what_was_tried_compared_and_found() {
         .collect();
     expect![[r#"
           scenario  engine  runs  turns  ops  compared  crashes  faults
-          rogue     rogue      8    288  128        54        8       0  held
+          rogue     rogue      8    288  128        31        8       0  VIOLATED
 
-        tried     8 runs, 288 turns (…
-        compared  last-write 54
+        tried     8 runs, 288 turns, 128 operations: 128 answered, 0 refused, 0 in doubt, 0 cut off
+        compared  last-write 31
         crashes   8
         faults    none
-        policies  pct 1 run, pos 2 runs, random 2 runs, surw 3 runs
+        policies  pct 1 run, pos 2 runs with 1 finding, random 2 runs with 2 findings, surw 3 runs with 1 finding
 
-        held in 8 runs · hash 314b34e94ed2a6b5 · …
+        VIOLATED last-write: stale-read · rogue on rogue
+          A read of k0000 brought nil, and c0.3.0 was written last.
+          seed 0 · turn 11 of 36 · 1 crash · 4 of 8 seeds · 5 clean seeds would prove it fixed (95%)
+          replay: rogue_engine replay squall-out/last-write-stale-read-cfe61afd/0.case
+
+        1 finding in 8 runs · hash 02a32ac00e204bd6 · … · squall-out/summary.json
     "#]]
     .assert_eq(&shown);
 }
