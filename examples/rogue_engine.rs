@@ -106,7 +106,7 @@ impl Connection<Kv> for Client {
         let mut content = self.rogue.content.borrow_mut();
         let value = match self.op.take() {
             Some(KvOp::Put(key, value)) => {
-                if self.rogue.way != "lie" || !self.strikes() {
+                if self.rogue.way != "lie" || !self.rogue.strikes {
                     content.insert(key.to_string(), value.bytes());
                 }
                 KvValue::Unit
@@ -132,7 +132,7 @@ fn deep(left: u64) -> u64 {
 fn hoard() {
     let mut heap = Vec::new();
     loop {
-        heap.push(vec![1u8; 32 << 20]);
+        heap.push(std::hint::black_box(Vec::<u8>::with_capacity(32 << 20)));
     }
 }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::lane::{Lane, LaneConfig};
 use super::pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerId};
 use super::progress::{Progress, State};
-use super::protocol::{Answer, FirstDivergence, Hello, Ran, ScenarioText, Spot, Task};
+use super::protocol::{Answer, FirstDivergence, Hello, Pilot, Ran, Request, ScenarioText, Spot, Task};
 use super::store::{Store, StoreError};
 use super::suspect::{Next, Suspect, Unstable, is_same};
 use super::tally::Tally;
@@ -31,6 +31,9 @@ pub enum Aim {
     /// Compare: every run is repeated in another worker, and findings are nobody's business.
     Compare,
 }
+
+/// The seed of pilot runs.
+const PILOT_SEED: u64 = 0;
 
 /// How long the loop waits before it looks around, in milliseconds.
 const LOOK_AROUND_MS: u64 = 100;
@@ -158,6 +161,7 @@ pub fn run(
         store,
         tasks: BTreeMap::new(),
         tickets: 0,
+        pilots: 0,
         urgent: VecDeque::new(),
         again: VecDeque::new(),
         turn: 0,
@@ -172,6 +176,7 @@ pub fn run(
         deadline: config.budget.map(|budget| Instant::now() + budget),
         aim: config.aim,
     };
+    hunt.send_pilots();
     hunt.go(progress, interrupts)?;
     hunt.finish(interrupts)
 }
@@ -179,6 +184,7 @@ pub fn run(
 /// Why a task was sent.
 #[derive(Clone, Debug)]
 enum Purpose {
+    Pilot { lane: usize },
     Search { lane: usize, seed: u64 },
     Repeat { lane: usize, seed: u64, first: Box<Ran> },
     Suspect(usize),
@@ -196,6 +202,8 @@ struct Hunt<'a> {
     store: &'a Store,
     tasks: BTreeMap<Ticket, Sent>,
     tickets: Ticket,
+    /// Pilot runs that are still out; no seed is started before they are back.
+    pilots: usize,
     /// Goes before any new seed.
     urgent: VecDeque<Sent>,
     /// Seeds that were queued behind one that took its worker down.
@@ -253,7 +261,7 @@ impl Hunt<'_> {
                 return Ok(());
             }
         }
-        if stopping {
+        if stopping || self.pilots > 0 {
             return Ok(());
         }
         while let Some(sent) = self.again.pop_front().or_else(|| self.next_seed()) {
@@ -263,6 +271,15 @@ impl Hunt<'_> {
             }
         }
         Ok(())
+    }
+
+    /// One pilot run for each lane: a function of scenario and engine, whatever seeds will be run.
+    fn send_pilots(&mut self) {
+        self.pilots = self.lanes.len();
+        for lane in 0..self.lanes.len() {
+            let task = Task::Pilot(self.spot(lane, PILOT_SEED));
+            self.urgent.push_back(Sent { purpose: Purpose::Pilot { lane }, task, placement: Placement::Any });
+        }
     }
 
     /// The next seed, the lanes taking turns.
@@ -329,6 +346,12 @@ impl Hunt<'_> {
                 self.follow(index, next, progress)
             }
             (_, Answer::Failed(reason)) => Err(CampaignError::Task(reason)),
+            (Purpose::Pilot { lane }, Answer::Piloted(estimates)) => {
+                self.pilots -= 1;
+                let LaneConfig { scenario, engine, .. } = self.lanes[lane].config.clone();
+                self.pool.tell(Request::Pilot(Pilot { scenario, engine, estimates: *estimates }));
+                Ok(())
+            }
             (Purpose::Search { lane, seed }, Answer::Ran(ran)) => {
                 if (self.aim == Aim::Compare || is_repeated(seed)) && !self.lanes[lane].is_beyond(seed) {
                     let purpose = Purpose::Repeat { lane, seed, first: ran.clone() };
@@ -350,6 +373,11 @@ impl Hunt<'_> {
 
     fn lost(&mut self, sent: Sent, death: &Death, progress: &mut dyn Progress) -> Result<(), CampaignError> {
         match sent.purpose {
+            Purpose::Pilot { .. } => {
+                self.pilots -= 1;
+                progress.note(&format!("a pilot run went down, and policies do without: {}", death.detail));
+                Ok(())
+            }
             Purpose::Suspect(index) => {
                 let next = self.suspects[index].2.lost(death);
                 self.follow(index, next, progress)

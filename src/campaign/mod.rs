@@ -29,8 +29,8 @@ pub use limits::resident_bytes;
 pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerCommand, WorkerId};
 pub use progress::{Progress, Silent, State};
 pub use protocol::{
-    Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Ran, Recorded, Replayed, Request, Response, ScenarioText,
-    Spot, Task,
+    Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Pilot, Ran, Recorded, Replayed, Request, Response,
+    ScenarioText, Spot, Task,
 };
 pub use replay::{ReplayVerdict, Rerun, replay};
 pub use store::{Store, StoreError};

@@ -150,7 +150,8 @@ pub enum Event {
 /// The workers.
 pub struct Pool {
     config: PoolConfig,
-    hello: Hello,
+    /// What every worker is told before its first task.
+    greetings: Vec<Request>,
     slots: Vec<Option<Worker>>,
     started: u64,
     lines: (Sender<Line>, Receiver<Line>),
@@ -181,7 +182,7 @@ impl Pool {
     pub fn new(config: PoolConfig, hello: Hello) -> Self {
         // A second process even for one job, so that a run can be repeated in another than its own.
         let slots = (0..config.jobs.max(2)).map(|_| None).collect();
-        Self { config, hello, slots, started: 0, lines: unbounded() }
+        Self { config, greetings: vec![Request::Hello(hello)], slots, started: 0, lines: unbounded() }
     }
 
     /// Sends a task if a worker can take it now; at most `depth` tasks wait at one worker.
@@ -205,6 +206,12 @@ impl Pool {
         worker.retiring |= worker.tasks >= self.config.tasks_max;
         worker.request(&Request::Task(task.clone()));
         Ok(true)
+    }
+
+    /// Tells every worker something, those to come included.
+    pub fn tell(&mut self, request: Request) {
+        self.slots.iter().flatten().for_each(|worker| worker.request(&request));
+        self.greetings.push(request);
     }
 
     /// What happens next, if anything does within `wait`.
@@ -278,7 +285,7 @@ impl Pool {
             retiring: false,
             killed_for: None,
         };
-        worker.request(&Request::Hello(self.hello.clone()));
+        self.greetings.iter().for_each(|greeting| worker.request(greeting));
         Ok(worker)
     }
 

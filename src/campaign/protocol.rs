@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::property::{Judgement, Verdict};
 use crate::scenario::{Entry, StoredFinding};
+use crate::sched::Estimates;
 use crate::sim::{OpCounts, RunResult};
 use crate::tape::{Divergence, Fingerprint, Timeline};
 
@@ -42,14 +43,29 @@ pub struct ScenarioText {
 pub enum Request {
     /// The first line.
     Hello(Hello),
+    /// What a pilot run has counted; not answered.
+    Pilot(Pilot),
     /// Any other.
     Task(Task),
+}
+
+/// What a pilot run has counted, for the policies that want to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pilot {
+    /// The scenario's place in [`Hello::scenarios`].
+    pub scenario: usize,
+    /// The engine.
+    pub engine: String,
+    /// What was counted.
+    pub estimates: Estimates,
 }
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
+    /// Make the pilot run of a scenario on an engine.
+    Pilot(Spot),
     /// Run a seed and keep the hash alone.
     Search(Spot),
     /// Run a seed and write a case of it, whatever it comes to.
@@ -95,6 +111,8 @@ pub struct Response {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
+    /// Of [`Task::Pilot`].
+    Piloted(Box<Estimates>),
     /// Of [`Task::Search`].
     Ran(Box<Ran>),
     /// Of [`Task::Record`] and [`Task::Describe`].

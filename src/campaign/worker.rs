@@ -7,14 +7,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Error, Write};
 
 use super::limits::{confine, resident_bytes};
-use super::protocol::{Answer, CaseText, Hello, MARK, Ran, Recorded, Replayed, Request, Response, Spot, Task};
+use super::protocol::{Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, Spot, Task};
 use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, StoredFinding};
 use crate::sched::Estimates;
 use crate::sim::RunResult;
 use crate::tape::{Fingerprint, Tape};
-
-/// The seed of pilot runs.
-const PILOT_SEED: u64 = 0;
 
 /// Serves tasks until the input ends.
 ///
@@ -27,6 +24,10 @@ pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -
         let answer = match request {
             Request::Hello(hello) => {
                 worker.greet(&hello)?;
+                continue;
+            }
+            Request::Pilot(Pilot { scenario, engine, estimates }) => {
+                worker.pilots.insert((scenario, engine), estimates);
                 continue;
             }
             Request::Task(task) => worker.answer(&task).unwrap_or_else(Answer::Failed),
@@ -61,6 +62,11 @@ impl Worker<'_> {
 
     fn answer(&mut self, task: &Task) -> Result<Answer, String> {
         match task {
+            Task::Pilot(spot) => {
+                let configuration = self.configuration(spot)?;
+                let pilot = self.registry.pilot(&configuration, spot.seed).map_err(|error| error.to_string())?;
+                Ok(Answer::Piloted(Box::new(pilot)))
+            }
             Task::Search(spot) => {
                 let configuration = self.configuration(spot)?;
                 let run = self.registry.run(&configuration, spot.seed, None, Tape::seeded(spot.seed));
@@ -90,17 +96,11 @@ impl Worker<'_> {
         if !configuration.world.policy.wants_estimates() {
             return Ok(configuration);
         }
-        // One pilot run for each scenario on each engine: a function of the two, whichever seed asks first.
-        let place = (spot.scenario, spot.engine.clone());
-        let pilot = match self.pilots.get(&place) {
-            Some(pilot) => pilot.clone(),
-            None => {
-                let first = pairing.configure(self.registry, scenario, PILOT_SEED).map_err(said)?;
-                self.registry.pilot(&first, PILOT_SEED).map_err(said)?
-            }
-        };
-        let known = self.pilots.entry(place).or_insert(pilot);
-        self.registry.with_estimates(configuration, spot.seed, known).map_err(said)
+        match self.pilots.get(&(spot.scenario, spot.engine.clone())) {
+            Some(pilot) => self.registry.with_estimates(configuration, spot.seed, pilot).map_err(said),
+            // The engine did not survive its pilot run; policies do without.
+            None => Ok(configuration),
+        }
     }
 
     fn record(&mut self, spot: &Spot) -> Result<Answer, String> {

@@ -75,7 +75,7 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
         Verb::Doctor(args) => doctor::run(registry, args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command().name(program), program, &mut script);
+            clap_complete::generate(*shell, &mut visible(program), program, &mut script);
             screen::print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::HELD)
         }
@@ -86,4 +86,11 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
             Ok(Exit::HELD)
         }
     }
+}
+
+/// The command without its hidden verb, which no shell should offer.
+fn visible(program: &'static str) -> clap::Command {
+    let full = Cli::command();
+    let verbs = full.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned();
+    clap::Command::new(program).version(env!("CARGO_PKG_VERSION")).subcommands(verbs.collect::<Vec<_>>())
 }

@@ -158,7 +158,9 @@ fn what_cannot_be_together_is_refused() {
     refused(
         "workload = \"bank\"\n[policy]\nname = \"round-robin\"\nsticky = \"1/2\"\n",
         &[],
-        expect![[r#"t.toml:4:10: `policy.sticky` belongs to the policy `random` alone: expected `policy.name = "random"`"#]],
+        expect![[
+            r#"t.toml:4:10: `policy.sticky` belongs to the policy `random` alone: expected `policy.name = "random"`"#
+        ]],
     );
     refused(
         "workload = \"bank\"\nexpect = \"violated\"\n",

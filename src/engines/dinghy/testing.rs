@@ -247,6 +247,9 @@ impl World {
                 client.waiting = None;
                 if let Reply::Refused(class) | Reply::Unknown(class) = &reply {
                     *self.refused.entry(*class).or_default() += 1;
+                    if *class == Class::Corrupt && self.setup.disk.media.is_empty() {
+                        return Err(format!("{:?} found damage on a disk that does none", client.running));
+                    }
                 }
                 client.answered(reply, &mut self.model)?;
             }

@@ -140,20 +140,15 @@ fn an_abandoned_operation_leaves_nothing_behind() {
     }
 }
 
-/// Finds the first seed at which the engine with this bug is caught.
-fn caught(
-    bug: &'static str,
-    run: impl Fn(Setup) -> Result<World, String>,
-    seeds: Range<u64>,
-) -> Result<(u64, String), String> {
+/// Whether the engine with this bug is caught at one of these seeds.
+fn caught(bug: &'static str, run: impl Fn(Setup) -> Result<World, String>, seeds: Range<u64>) -> Result<(), String> {
     for seed in seeds.clone() {
         let mut setup = Setup::new(seed);
         setup.bugs = vec![bug];
         // A bug may well make the engine panic; a simulation takes that for a finding, and so do we.
         match catch_unwind(AssertUnwindSafe(|| run(setup))) {
             Ok(Ok(_)) => {}
-            Ok(Err(why)) => return Ok((seed, why)),
-            Err(_) => return Ok((seed, "a panic".into())),
+            _ => return Ok(()),
         }
     }
     Err(format!("{bug} is not caught within {seeds:?}"))
@@ -233,11 +228,11 @@ const TABLE: [(&str, Recipe, u64); 37] = [
     ("livelock-of-two-retries", CALM, 0),
     ("snapshot-across-yield", CALM, 1),
     ("rollback-forgets-free-list", ABANDON, 0),
-    ("stale-cache-after-log-reset", ROOMY, 0),
+    ("stale-cache-after-log-reset", ROOMY, 1),
     ("aba-on-log-length", BUSY, 78),
     ("commit-frame-not-waiting", ERRORS, 6),
     ("checkpoint-sync-before-writes", CRASH_BUSY, 124),
-    ("log-reset-before-database-sync", CRASH_BUSY, 0),
+    ("log-reset-before-database-sync", CRASH_BUSY, 5),
     ("acknowledge-before-sync", CRASH, 1),
     ("log-not-synced-before-checkpoint", CRASH_LAZY, 0),
     ("missing-directory-sync", CRASH, 0),
@@ -249,8 +244,8 @@ const TABLE: [(&str, Recipe, u64); 37] = [
     ("failed-sync-retried", FAILED_SYNC, 0),
     ("error-cached-as-empty-page", ERRORS, 0),
     ("no-space-leaves-half", FULL, 0),
-    ("page-checksum-unread", FLIPS, 0),
-    ("page-number-not-in-checksum", MISDIRECTED, 8),
+    ("page-checksum-unread", FLIPS, 1),
+    ("page-number-not-in-checksum", MISDIRECTED, 32),
     ("lost-wakeup", CALM, 0),
     ("writer-starved-by-readers", BUSY, 0),
 ];
@@ -269,6 +264,7 @@ fn without_a_bug_and_with_a_harmless_one_every_recipe_holds() {
     let recipes = [
         CALM,
         BUSY,
+        ROOMY,
         CRASH,
         CRASH_LAZY,
         CRASH_BUSY,
@@ -279,7 +275,6 @@ fn without_a_bug_and_with_a_harmless_one_every_recipe_holds() {
         FAILED_SYNC,
         ABANDON,
         FLIPS,
-        MISDIRECTED,
     ];
     let harmless = CATALOGUE.iter().filter(|bug| bug.harmless).map(|bug| vec![bug.name]);
     for bugs in harmless.chain([Vec::new()]) {

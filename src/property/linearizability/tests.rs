@@ -195,12 +195,15 @@ fn what_is_read_back_after_a_crash_must_follow_from_what_came_before() {
     };
     check(&text("[1 2]"), expect!["holds, 3 compared"]);
     check(&text("[2]"), expect!["holds, 3 compared"]);
-    check(&text("[1]"), expect![[r#"
+    check(
+        &text("[1]"),
+        expect![[r#"
         not-linearizable in turn 88 at q by [0, 1, 2, 3]: What q answered fits no order of the operations: c0.1.0 was enqueued before c0.2.0, but was dequeued after it, by operation 3, while operation 2 gave c0.2.0.
           operation 0 of process 0: enqueue q c0.1.0, acknowledged in turn 28
           operation 1 of process 0: enqueue q c0.2.0, acknowledged in turn 43
           operation 2 of process 0: dequeue q, called in turn 46, never answered
-          operation 3 of process 1: read q, answered [c0.1.0] in turn 88"#]]);
+          operation 3 of process 1: read q, answered [c0.1.0] in turn 88"#]],
+    );
     lossy(&text("[1]"), expect!["inconclusive: no operation that stands alone answered anything to compare"]);
 }
 

@@ -23,29 +23,125 @@ fn a_file_that_is_no_good_case_is_refused_in_one_line() {
         assert_eq!((done.code, done.out.as_str()), (2, ""), "{name}: {}", done.err);
         expected.assert_eq(&done.err);
     };
-    check("empty.case", "", expect![]);
-    check("foreign.case", "workload = \"register\"\n", expect![]);
-    check("cut.case", &good[..good.find("turns =").unwrap() + 4], expect![]);
-    check("later.case", &good.replace("format = 1", "format = 2\nnovelty = true"), expect![]);
-    check("zero.case", &good.replace("format = 1", "format = 0"), expect![]);
-    check("none.case", &good.replace("format = 1\n", ""), expect![]);
-    check("unknown.case", &good.replace("turns = ", "trns = "), expect![]);
-    check("value.case", &good.replace("connections = 1\n", "connections = 9999\n"), expect![]);
-    check("ratio.case", &good.replace("read-eio = \"0/1\"", "read-eio = \"7/1\""), expect![]);
-    check("schedule.case", &good.replace("schedule = '''\n", "schedule = '''\nd7 "), expect![]);
-    check("plan.case", &good.replacen("{ get = ", "{ got = ", 1), expect![]);
-    check("workload.case", &good.replace("workload = \"register\"", "workload = \"bank2\""), expect![]);
-    check("property.case", &good.replace("[\"last-write\"]", "[\"last-wish\"]"), expect![]);
-    check("option.case", &good.replace("way = \"lie\"", "way = \"lye\""), expect![]);
+    check(
+        "empty.case",
+        "",
+        expect![[r#"
+        rogue_engine: empty.case: not a case: its first line is not that of a case: expected a file `<seed>.case` that `run` has written
+    "#]],
+    );
+    check(
+        "foreign.case",
+        "workload = \"register\"\n",
+        expect![[r#"
+        rogue_engine: foreign.case: not a case: its first line is not that of a case: expected a file `<seed>.case` that `run` has written
+    "#]],
+    );
+    check(
+        "cut.case",
+        &good[..good.find("turns =").unwrap() + 4],
+        expect![[r#"
+        rogue_engine: cut.case:13:5: damaged: key with no value, expected `=`
+    "#]],
+    );
+    check(
+        "later.case",
+        &good.replace("format = 1", "format = 2\nnovelty = true"),
+        expect![[r#"
+        rogue_engine: later.case: a case of format 2: expected at most 1; a later version of squall has written it
+    "#]],
+    );
+    check(
+        "zero.case",
+        &good.replace("format = 1", "format = 0"),
+        expect![[r#"
+        rogue_engine: zero.case:1:1: damaged: `case.format` cannot be 0: expected 1 to 1
+    "#]],
+    );
+    check(
+        "none.case",
+        &good.replace("format = 1\n", ""),
+        expect![[r#"
+        rogue_engine: none.case:1:1: damaged: `case.format` is missing: expected a number
+    "#]],
+    );
+    check(
+        "unknown.case",
+        &good.replace("turns = ", "trns = "),
+        expect![[r#"
+        rogue_engine: unknown.case:13:1: damaged: unknown field `trns`, expected one of `format`, `squall`, `program`, `build`, `scenario`, `seed`, `bucket`, `hash`, `turns`
+    "#]],
+    );
+    check(
+        "value.case",
+        &good.replace("connections = 1\n", "connections = 9999\n"),
+        expect![[r#"
+        rogue_engine: value.case:24:1: damaged: `connections` cannot be 9999: expected a whole number from 1 to 64, a range such as "1..9", a list of numbers, or "swarm"
+    "#]],
+    );
+    check(
+        "ratio.case",
+        &good.replace("read-eio = \"0/1\"", "read-eio = \"7/1\""),
+        expect![[r#"
+        rogue_engine: ratio.case:57:12: damaged: `7/1` is no probability: expected a ratio from 0/1 to 1/1, such as "1/1000"
+    "#]],
+    );
+    check(
+        "schedule.case",
+        &good.replace("schedule = '''\n", "schedule = '''\nd7 "),
+        expect![[r#"
+        rogue_engine: schedule.case:123:1: damaged: `d7` is no actor: expected `c2`, `c2/op7/io1`, `engine`, `timer` or `crash`
+    "#]],
+    );
+    check(
+        "plan.case",
+        &good.replacen("{ get = ", "{ got = ", 1),
+        expect![[r#"
+        rogue_engine: plan.case: cannot be run: `plan.settle` holds { got = "k0000" }, which is no operation of the family `kv`: unknown variant `got`, expected one of `begin`, `get`, `put`, `delete`, `cas`, `add`, `append`, `pop`, `scan`, `commit`, `rollback`, `checkpoint`, `vacuum`
+    "#]],
+    );
+    check(
+        "workload.case",
+        &good.replace("workload = \"register\"", "workload = \"bank2\""),
+        expect![[r#"
+        rogue_engine: workload.case: cannot be run: the workload `bank2` is not known to the family `kv`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set
+    "#]],
+    );
+    check(
+        "property.case",
+        &good.replace("[\"last-write\"]", "[\"last-wish\"]"),
+        expect![[r#"
+        rogue_engine: property.case: cannot be run: the property `last-wish` is not compiled into this program: expected one of last-write
+    "#]],
+    );
+    check(
+        "option.case",
+        &good.replace("way = \"lie\"", "way = \"lye\""),
+        expect![[r#"
+        rogue_engine: option.case: cannot be run: `way` does not accept this value: expected one of "good", "lie", "refuse", "panic", "abort", "overflow", "hoard", "loop", "loop-yielding", "dice", "chatter"
+    "#]],
+    );
     let other = good
         .replace("name = \"rogue\"", "name = \"other\"")
         .replace("program = \"rogue_engine\"", "program = \"mine\"");
-    check("engine.case", &other, expect![]);
+    check(
+        "engine.case",
+        &other,
+        expect![[r#"
+        rogue_engine: engine.case: the engine `other` is not compiled into this program, which has rogue: expected the program `mine`
+    "#]],
+    );
     let done = room.run("replay missing.case");
     assert_eq!(done.code, 2);
-    expect![].assert_eq(&done.err);
+    expect![[r#"
+        rogue_engine: missing.case: cannot be read: No such file or directory (os error 2)
+    "#]]
+    .assert_eq(&done.err);
     std::fs::write(room.path().join("binary.case"), [0xff, 0xfe, 0, 1]).unwrap();
-    expect![].assert_eq(&room.run("replay binary.case").err);
+    expect![[r#"
+        rogue_engine: binary.case: not a case: it is not text: expected a file `<seed>.case` that `run` has written
+    "#]]
+    .assert_eq(&room.run("replay binary.case").err);
 }
 
 #[test]

@@ -55,13 +55,30 @@ fn the_summary_for_people_says_what_was_tried_compared_and_found() {
     let shown: String = done
         .out
         .lines()
-        .map(|line| match (line.find("turns ("), line.find(" · 0.")) {
-            (Some(at), _) => format!("{}turns (…\n", &line[..at]),
-            (_, Some(at)) if line.contains("summary.json") => format!("{} · …\n", &line[..at]),
+        .map(|line| match (line.split_once("turns ("), line.split_once("/s), "), line.split_once(" s · ")) {
+            (Some((head, _)), Some((_, tail)), _) => format!("{head}turns, {tail}\n"),
+            (_, _, Some((head, tail))) => format!("{}… · {tail}\n", head.trim_end_matches(|l: char| l != ' ')),
             _ => format!("{line}\n"),
         })
         .collect();
-    expect![].assert_eq(&shown);
+    expect![[r#"
+          scenario  engine  runs  turns  ops  compared  crashes  faults
+          rogue     rogue      8    288  128        31        8       0  VIOLATED
+
+        tried     8 runs, 288 turns, 128 operations: 128 answered, 0 refused, 0 in doubt, 0 cut off
+        compared  last-write 31
+        crashes   8
+        faults    none
+        policies  pct 1 run, pos 2 runs with 1 finding, random 2 runs with 2 findings, surw 3 runs with 1 finding
+
+        VIOLATED last-write: stale-read · rogue on rogue
+          A read of k0000 brought nil, and c0.3.0 was written last.
+          seed 0 · turn 11 of 36 · 1 crash · 4 of 8 seeds · 5 clean seeds would prove it fixed (95%)
+          replay: rogue_engine replay squall-out/last-write-stale-read-cfe61afd/0.case
+
+        1 finding in 8 runs · hash 02a32ac00e204bd6 · … · squall-out/summary.json
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
@@ -91,7 +108,7 @@ fn doctor_compares_two_processes_and_names_the_first_turn_that_differs() {
     let good = room.run("doctor --format json");
     let value: Value = serde_json::from_str(&good.out).unwrap();
     assert_eq!((good.code, value["repeated"].as_u64()), (0, Some(2)), "{}", good.err);
-    room.write("dice.toml", "workload = \"register\"\n[engine]\nway = \"dice\"\n");
+    room.write("dice.toml", "workload = \"register\"\nproperties = \"last-write\"\n[knobs]\ntransaction-ops = 0\ncheckpoints-permille = 0\n[engine]\nway = \"dice\"\n");
     let bad = room.run("doctor dice.toml --seeds 0..8");
     assert_eq!(bad.code, 3, "{}", bad.out);
     assert!(bad.out.contains("NOT DETERMINISTIC dice on rogue, seed "), "{}", bad.out);
@@ -137,19 +154,84 @@ fn what_is_wrong_with_a_request_is_said_in_one_line() {
         assert_eq!((done.code, done.out.as_str()), (2, ""), "{args}");
         expected.assert_eq(&done.err);
     };
-    check("run key.toml", expect![]);
-    check("run value.toml", expect![]);
-    check("run option.toml", expect![]);
-    check("run bug.toml", expect![]);
-    check("run workload.toml", expect![]);
-    check("run property.toml", expect![]);
-    check("run engine.toml", expect![]);
-    check("run rouge", expect![]);
-    check("run rogue --engine rouge", expect![]);
-    check("run rogue --set engine.way=lei", expect![]);
-    check("run rogue --set connections", expect![]);
-    check("run rogue rogue", expect![]);
-    check("run rogue --policy rendom", expect![]);
+    check(
+        "run key.toml",
+        expect![[r#"
+        rogue_engine: key.toml:2:1: there is no key `conections`; did you mean `connections`?
+    "#]],
+    );
+    check(
+        "run value.toml",
+        expect![[r#"
+        rogue_engine: value.toml:3:12: `disk.read-eio` does not accept "3/2": expected a probability from 0/1 to 1/1 such as "1/1000", a range such as "1/10000..1/100", a list of probabilities, or "swarm"
+    "#]],
+    );
+    check(
+        "run option.toml",
+        expect![[r#"
+        rogue_engine: option.toml:3:1: the engine `rogue` has no option `wya`: expected one of way, bugs; did you mean `way`?
+    "#]],
+    );
+    check(
+        "run bug.toml",
+        expect![[r#"
+        rogue_engine: bug.toml:3:8: the engine `rogue` has no bug `lost-update`: expected a name that `list bugs` shows
+    "#]],
+    );
+    check(
+        "run workload.toml",
+        expect![[r#"
+        rogue_engine: workload.toml:1:12: there is no workload `regster`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set; did you mean `register`?
+    "#]],
+    );
+    check(
+        "run property.toml",
+        expect![[r#"
+        rogue_engine: property.toml:2:14: there is no property `last-wrote`: expected one of last-write; did you mean `last-write`?
+    "#]],
+    );
+    check(
+        "run engine.toml",
+        expect![[r#"
+        rogue_engine: engine.toml:2:11: there is no engine `rouge`: expected one of rogue; did you mean `rogue`?
+    "#]],
+    );
+    check(
+        "run rouge",
+        expect![[r#"
+        rogue_engine: rouge: neither a path nor the name of an embedded scenario or folder; did you mean `rogue`?
+    "#]],
+    );
+    check(
+        "run rogue --engine rouge",
+        expect![[r#"
+        rogue_engine: --engine rouge: there is no engine `rouge`: expected one of rogue; did you mean `rogue`?
+    "#]],
+    );
+    check(
+        "run rogue --set engine.way=lei",
+        expect![[r#"
+        rogue_engine: --set engine.way=lei: `engine.way` does not accept "lei": expected one of "good", "lie", "refuse", "panic", "abort", "overflow", "hoard", "loop", "loop-yielding", "dice", "chatter", a list of those, or "swarm"; did you mean `lie`?
+    "#]],
+    );
+    check(
+        "run rogue --set connections",
+        expect![[r#"
+        rogue_engine: --set connections: no key: expected `key=value`, such as `connections=4`
+    "#]],
+    );
+    check(
+        "run rogue rogue",
+        expect![[r#"
+        rogue_engine: rogue: two scenarios are called `rogue`
+    "#]],
+    );
+    check(
+        "run rogue --policy rendom",
+        expect![[r#"
+        rogue_engine: --set policy.name=rendom: `policy.name` does not accept "rendom": expected one of "round-robin", "random", "pct", "pos", "urw", "surw", "park", "exhaustive", a list of those, or "swarm"; did you mean `random`?
+    "#]],
+    );
 }
 
 #[test]
@@ -159,7 +241,20 @@ fn what_cannot_be_served_is_skipped_with_the_reason() {
     room.write("set/other.toml", "workload = \"register\"\nengines = \"nemesis\"\n");
     let done = room.run("run set --format json");
     let summary: Value = serde_json::from_str(&done.out).unwrap();
-    expect![].assert_eq(&serde_json::to_string_pretty(&summary["skipped"]).unwrap());
+    expect![[r#"
+        [
+          {
+            "scenario": "other",
+            "engine": "nemesis",
+            "reason": "the engine is not compiled in"
+          },
+          {
+            "scenario": "scans",
+            "engine": "rogue",
+            "reason": "the engine does not serve begin, checkpoint, commit, delete, rollback, scan"
+          }
+        ]"#]]
+    .assert_eq(&serde_json::to_string_pretty(&summary["skipped"]).unwrap());
 }
 
 #[test]
