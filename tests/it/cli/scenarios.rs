@@ -45,19 +45,20 @@ fn every_scenario_is_right_and_runs_on_an_engine() {
 }
 
 #[test]
-fn every_bug_has_a_scenario_that_says_how_soon_it_is_found() {
+fn every_planted_scenario_switches_on_one_bug_and_says_how_soon_it_is_found() {
     let registry = Registry::standard();
     let library = registry.library();
-    for (info, _) in registry.engines() {
-        for bug in info.bugs {
-            let name = format!("planted/{}", bug.name);
-            let scenario = library.embedded(&name, &[]).unwrap_or_else(|error| panic!("{}: {error}", bug.name));
-            let expected = if bug.harmless { Expect::Holds } else { Expect::Violated };
-            assert_eq!(scenario.expect, expected, "{name}");
-            assert!(bug.harmless || scenario.found_within.is_some(), "{name}");
-            let (pairings, _) = registry.pair(&scenario, &[]).unwrap();
-            assert!(pairings.iter().any(|pairing| pairing.bugs() == [bug.name]), "{name}");
-        }
+    let planted: Vec<_> = library.names().filter(|name| name.starts_with("planted/")).collect();
+    assert!(planted.len() >= 13, "{planted:?}");
+    for name in planted {
+        let scenario = library.embedded(name, &[]).unwrap();
+        let (pairings, _) = registry.pair(&scenario, &[]).unwrap();
+        let (info, _) = registry.engines().find(|(info, _)| info.name == pairings[0].engine).unwrap();
+        let [bug] = pairings[0].bugs() else { panic!("{name}: {:?}", pairings[0].bugs()) };
+        let bug = info.bugs.iter().find(|known| known.name == bug).unwrap();
+        let expected = if bug.harmless { Expect::Holds } else { Expect::Violated };
+        assert_eq!(scenario.expect, expected, "{name}");
+        assert!(bug.harmless || scenario.found_within.is_some(), "{name}");
     }
 }
 

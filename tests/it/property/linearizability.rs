@@ -43,13 +43,13 @@ fn a_store_that_is_not_is_found_wrong() {
         cas StaleRead: 18 of 20 {"not-linearizable"}
         counter StaleRead: 17 of 20 {"not-linearizable"}
         set StaleRead: 16 of 20 {"not-linearizable"}
-        queue PopsTwice: 20 of 20 {"duplicate-elements", "not-linearizable"}
+        queue PopsTwice: 20 of 20 {"duplicate-elements"}
         queue Prepends: 18 of 20 {"not-linearizable"}
         scans ScanSkips: 19 of 20 {"not-linearizable"}
         scans ScanTears: 13 of 20 {"not-linearizable"}
         churn Prepends: 7 of 20 {"not-linearizable"}
         register ForgetsCommit: 8 of 20 {"not-linearizable", "resurrected-read"}
-        queue ForgetsCommit: 6 of 20 {"not-linearizable"}
+        queue ForgetsCommit: 6 of 20 {"duplicate-elements", "not-linearizable"}
         counter ForgetsCommit: 7 of 20 {"not-linearizable"}
         set ForgetsCommit: 10 of 20 {"not-linearizable"}"#]]
     .assert_eq(&lines.join("\n"));
