@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::build::build_fingerprint;
 use super::lane::{Lane, LaneConfig};
 use super::pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerId};
 use super::progress::{Progress, State};
@@ -45,8 +46,6 @@ pub struct CampaignConfig {
     pub pool: PoolConfig,
     /// No seed is started after so long.
     pub budget: Option<Duration>,
-    /// The program's fingerprint, for cases.
-    pub build: Option<Fingerprint>,
     /// What it is for.
     pub aim: Aim,
 }
@@ -154,7 +153,7 @@ pub fn run(
     let texts = scenarios
         .iter()
         .map(|scenario| ScenarioText { name: scenario.name.clone(), entries: scenario.entries().to_vec() });
-    let hello = Hello { scenarios: texts.collect(), memory_max: config.pool.memory_max, build: config.build };
+    let hello = Hello { scenarios: texts.collect(), memory_max: config.pool.memory_max, build: None };
     let mut hunt = Hunt {
         lanes: lanes.into_iter().map(Lane::new).collect(),
         pool: Pool::new(config.pool.clone(), hello),
@@ -175,6 +174,7 @@ pub fn run(
         started: Instant::now(),
         deadline: config.budget.map(|budget| Instant::now() + budget),
         aim: config.aim,
+        build: None,
     };
     hunt.send_pilots();
     hunt.go(progress, interrupts)?;
@@ -221,6 +221,7 @@ struct Hunt<'a> {
     started: Instant,
     deadline: Option<Instant>,
     aim: Aim,
+    build: Option<Option<Fingerprint>>,
 }
 
 impl Hunt<'_> {
@@ -455,7 +456,9 @@ impl Hunt<'_> {
         let (lane, bucket, seed) = &place;
         let is_first = !self.cases.keys().any(|(known, name, _)| known == lane && name == bucket);
         let seen = &self.suspects[index].2.seen;
-        let case = finished_case(case, bucket, seen).map_err(CampaignError::Task)?;
+        // Reading the whole program takes a while, and only cases want to know.
+        let build = *self.build.get_or_insert_with(build_fingerprint);
+        let case = finished_case(case, bucket, seen, build).map_err(CampaignError::Task)?;
         // Written at once, so that a campaign that is killed loses nothing; names are settled at the end.
         self.store.write(&format!("{bucket}/{seed}.case"), &case)?;
         if is_first {
@@ -569,11 +572,12 @@ pub(super) fn of_death(death: &Death) -> Ran {
     Ran { finding: Some(finding), ..Ran::default() }
 }
 
-/// The case with its bucket, and with the finding of a run that did not survive.
-fn finished_case(text: &str, bucket: &str, seen: &Ran) -> Result<String, String> {
+/// The case with its bucket and build, and with the finding of a run that did not survive.
+fn finished_case(text: &str, bucket: &str, seen: &Ran, build: Option<Fingerprint>) -> Result<String, String> {
     let case = Case::parse("the case just recorded", text).map_err(|error| error.to_string())?;
     // The text is kept as it is, because its plan is laid out for people; two parts are filled in.
-    let text = text.replacen("bucket = \"\"", &format!("bucket = \"{bucket}\""), 1);
+    let build = build.map(|build| format!("build = \"{build}\"\n")).unwrap_or_default();
+    let text = text.replacen("bucket = \"\"", &format!("{build}bucket = \"{bucket}\""), 1);
     if case.finding.property.is_empty()
         && let (Some(finding), Some(from)) = (&seen.finding, text.find("[finding]"))
         && let Some(to) = text[from..].find("[configuration]")

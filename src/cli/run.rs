@@ -12,9 +12,7 @@ use super::progress::Show;
 use super::screen::{Paint, print};
 use super::signals::Signals;
 use super::summary_text;
-use crate::campaign::{
-    self, Aim, CampaignConfig, LaneConfig, Outcome, PoolConfig, Store, Summary, WorkerCommand, build_fingerprint,
-};
+use crate::campaign::{self, Aim, CampaignConfig, LaneConfig, Outcome, PoolConfig, Store, Summary, WorkerCommand};
 use crate::scenario::{Entry, Expect, Pairing, Place, Registry, Scenario, Skipped, parse_flag};
 
 /// A worker that has done so much is replaced.
@@ -84,12 +82,7 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
     let selection = select(registry, &args.what, &args.engine, &flags)?;
     let lanes: Vec<_> = selection.pairings.iter().map(|pairing| lane(&selection, pairing, args)).collect();
     let store = Store::new(&args.out);
-    let config = CampaignConfig {
-        pool: pool_config(&args.workers)?,
-        budget: args.budget,
-        build: build_fingerprint(),
-        aim: Aim::Find,
-    };
+    let config = CampaignConfig { pool: pool_config(&args.workers)?, budget: args.budget, aim: Aim::Find };
     let mut show = Show::new();
     let outcome = campaign::run(&config, &selection.scenarios, lanes, &store, &mut show, &signals.interrupts);
     show.finish();

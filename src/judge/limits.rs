@@ -49,6 +49,10 @@ impl Spent {
         Ok(())
     }
 
+    pub(crate) fn states(&self) -> u64 {
+        self.states
+    }
+
     /// Memory taken.
     #[inline]
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), String> {

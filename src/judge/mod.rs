@@ -9,6 +9,7 @@
 //! |---|---|
 //! | is there an order of these operations on a known object? | [`Object::judge`] |
 //! | is there an order of these operations on an object of my own? | [`linearizable`] |
+//! | the same, while the operations go on? | [`Watch`] |
 //! | does the bank's total stay? | [`total`] |
 //! | which isolation do these transactions show? | [`list_append`] |
 //!
@@ -36,6 +37,7 @@ mod total;
 pub mod txn;
 mod value;
 mod verdict;
+mod watch;
 
 pub use general::linearizable;
 pub use history::{FUNCTIONS, Flaw, Function, History, NEVER, Operation};
@@ -46,3 +48,4 @@ pub use total::total;
 pub use txn::{Consistency, Isolation, KeyOrder, Mop, Outcome, TxnHistory, list_append, rw_register};
 pub use value::{Value, Values};
 pub use verdict::{Judgement, Named, Verdict, Witness};
+pub use watch::{Ticket, Watch};

@@ -80,4 +80,8 @@ impl Least {
         self.sets.retain(|other| !set.within(other));
         self.sets.push(set);
     }
+
+    pub(crate) fn sets(&self) -> &[Bits] {
+        &self.sets
+    }
 }

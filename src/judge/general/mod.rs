@@ -7,8 +7,9 @@ mod bits;
 mod search;
 mod window;
 
+pub(crate) use bits::{Bits, Least};
 pub(crate) use search::{Found, Problem};
-pub(crate) use window::explain;
+pub(crate) use window::{describe, explain};
 
 use super::history::{History, NEVER};
 use super::limits::{Limits, Spent};

@@ -14,9 +14,9 @@ use crate::judge::value::Value;
 use crate::judge::verdict::Witness;
 
 /// States one attempt at weakening may visit.
-const ATTEMPT_STATES_MAX: u64 = 20_000;
-/// Attempts in all.
-const ATTEMPTS_MAX: u32 = 400;
+const ATTEMPT_STATES_MAX: u64 = 10_000;
+/// States all attempts together may visit.
+const STATES_MAX: u64 = 200_000;
 /// Operations a window has at least, where there are so many: the write that a stale read missed
 /// may have been over long before, and a reader wants to see it.
 const WINDOW_MIN: usize = 16;
@@ -28,9 +28,20 @@ pub(crate) fn explain<M: Model>(model: &M, history: &History, part: &[u32], stuc
     let deadline = history.operations[part[stuck as usize] as usize].ret;
     let prefix: Vec<u32> = part.iter().copied().filter(|&i| history.operations[i as usize].call <= deadline).collect();
     let (from, starts) = last_cut(model, history, &prefix);
-    let window = &prefix[from..];
-    let kept = weaken(model, history, (window, deadline), &starts);
-    let mut indexes: Vec<usize> = kept.iter().map(|&i| i as usize).collect();
+    describe(model, history, (&prefix[from..], deadline), &starts, part[stuck as usize])
+}
+
+/// The witness for a window after these states, in which `stuck` cannot return at the deadline.
+pub(crate) fn describe<M: Model>(
+    model: &M,
+    history: &History,
+    (window, deadline): (&[u32], i64),
+    starts: &[M::State],
+    stuck: u32,
+) -> Witness {
+    let kept = weaken(model, history, (window, deadline), starts);
+    let mut indexes: Vec<usize> = if kept.is_empty() { vec![stuck as usize] } else { Vec::new() };
+    indexes.extend(kept.iter().map(|&i| i as usize));
     let sources = sources(history, window, &kept);
     indexes.extend(&sources);
     let object = match history.values.text_of(history.operations[indexes[0]].key) {
@@ -46,9 +57,10 @@ pub(crate) fn explain<M: Model>(model: &M, history: &History, part: &[u32], stuc
     };
     let mut witness = Witness::of(history, "not-linearizable", summary, &indexes);
     witness.time = Some(deadline);
-    let states: Vec<String> = starts.iter().map(|state| model.show(state, &history.values)).collect();
+    let mut states: Vec<String> = starts.iter().map(|state| model.show(state, &history.values)).collect();
+    states.sort_unstable();
     witness.proof.push(format!("Before the first of them was called, the state was {}.", states.join(" or ")));
-    witness.proof.push(format!("By the return of #{} at {deadline} no order is left.", part[stuck as usize]));
+    witness.proof.push(format!("By the return of #{stuck} at {deadline} no order is left."));
     if !sources.is_empty() {
         let names: Vec<String> = sources.iter().map(|i| format!("#{i}")).collect();
         witness.proof.push(format!(
@@ -97,15 +109,14 @@ fn weaken<M: Model>(model: &M, history: &History, (window, deadline): (&[u32], i
         .iter()
         .map(|&i| if history.operations[i as usize].returned() { Standing::Kept } else { Standing::NeverReturned })
         .collect();
-    let mut attempts = 0;
+    let mut left = STATES_MAX;
     let mut size = window.len().div_ceil(2).max(1);
     loop {
         for from in (0..window.len()).step_by(size) {
             let range = from..(from + size).min(window.len());
-            if attempts == ATTEMPTS_MAX || !standing[range.clone()].contains(&Standing::Kept) {
+            if left == 0 || !standing[range.clone()].contains(&Standing::Kept) {
                 continue;
             }
-            attempts += 1;
             let mut weaker = standing.clone();
             for at in range {
                 let op = &history.operations[window[at] as usize];
@@ -113,7 +124,7 @@ fn weaken<M: Model>(model: &M, history: &History, (window, deadline): (&[u32], i
                 let call = Call { op, values };
                 weaker[at] = if model.reads_only(&call) { Standing::Absent } else { Standing::NeverReturned };
             }
-            if has_no_order(model, history, (window, deadline), &weaker, starts) {
+            if has_no_order(model, history, (window, deadline), &weaker, starts, &mut left) {
                 standing = weaker;
             }
         }
@@ -131,6 +142,7 @@ fn has_no_order<M: Model>(
     (window, deadline): (&[u32], i64),
     standing: &[Standing],
     starts: &[M::State],
+    left: &mut u64,
 ) -> bool {
     let ops: Vec<Operation> = window
         .iter()
@@ -149,7 +161,9 @@ fn has_no_order<M: Model>(
     }
     let problem = Problem { model, values: &history.values, operations: &ops, until: deadline };
     let mut spent = Spent::new(&Limits { states_max: ATTEMPT_STATES_MAX, ..Limits::default() });
-    matches!(problem.solve(starts, &mut spent), Found::Nothing { .. })
+    let found = problem.solve(starts, &mut spent);
+    *left = left.saturating_sub(spent.states() + ops.len() as u64);
+    matches!(found, Found::Nothing { .. })
 }
 
 /// Operations outside the witness whose argument is an outcome inside: a reader wants to see them.

@@ -192,8 +192,14 @@ impl Finder<'_> {
             return;
         }
         for &wanted in members {
+            // What rules out no more than what was found already is only looked for where it is
+            // likely to be short.
+            let covered = self.covered(&format!("{}{suffix}", wanted.name()));
+            if covered && extra.is_some() {
+                continue;
+            }
             if missing(self, wanted)
-                && let Some(hops) = self.hunt(wanted, mask, &component, &starts, extra)
+                && let Some(hops) = self.hunt(wanted, mask, &component, &starts, extra, covered)
             {
                 // Going round a shorter cycle twice is not a longer one.
                 let twice = (1..hops.len()).any(|at| hops[..at].iter().any(|h| h.from == hops[at].from));
@@ -202,6 +208,14 @@ impl Finder<'_> {
                 }
             }
         }
+    }
+
+    /// Whether every model this anomaly would rule out is ruled out by one that was found.
+    fn covered(&self, anomaly: &str) -> bool {
+        let found = |model: &super::Consistency| {
+            self.found.iter().any(|(wanted, suffix, _)| model.forbids(&format!("{}{suffix}", wanted.name())))
+        };
+        super::lattice::weakest_ruled_out(anomaly).iter().all(found)
     }
 
     fn edges_inside(&self, component: &[u32], kind: Kind) -> Vec<(u32, Edge)> {
@@ -260,6 +274,7 @@ impl Finder<'_> {
         component: &[u32],
         starts: &[(u32, Edge)],
         extra: Option<Kind>,
+        covered: bool,
     ) -> Option<Vec<Hop>> {
         if extra == Some(Kind::Time)
             && let Some(hops) = self.against_time(wanted, component)
@@ -283,7 +298,7 @@ impl Finder<'_> {
                 break;
             }
         }
-        if budget > 0 {
+        if budget > 0 || covered {
             return None;
         }
         // Out of budget: take any, from the first few edges.

@@ -4,8 +4,8 @@
 //! A seed gives the same histories everywhere.
 
 use squall::judge::{
-    Bank, Counter, Function, History, Judgement, Limits, ListAppend, NEVER, Object, Operation, PriorityQueue, Queue,
-    Register, SetModel, Stack, Value, Verdict, linearizable,
+    Bank, Counter, Function, History, Judgement, Limits, ListAppend, Model, NEVER, Object, Operation, PriorityQueue,
+    Queue, Register, SetModel, Stack, Value, Verdict, Watch, linearizable,
 };
 
 use super::brute::{BALANCES, KINDS, Kind, Plain, has_order};
@@ -292,4 +292,80 @@ fn a_value_written_twice_is_left_to_the_search() {
     history.push(2, (2, Some(3)), Function::Read, "", (Value::Null, 1.into()));
     let judgement = Object::Register.judge(&history, &Limits::default());
     assert_eq!((judgement.holds(), judgement.method.as_str()), (true, "search"));
+}
+
+/// Feeds the history to a watch in the order of its times; the time of the finding.
+fn watch<M: Model>(model: M, history: &History, draws: &mut Draws) -> (Judgement, Option<i64>) {
+    let mut watch = Watch::new(model, Limits::default());
+    watch.values = history.values.clone();
+    let mut events: Vec<(i64, bool, usize)> = Vec::new();
+    for (index, op) in history.operations.iter().enumerate() {
+        events.push((op.call, false, index));
+        // One that never returns is abandoned some time, or stays open.
+        let end = if op.returned() { op.ret } else { op.call + draws.below(20) as i64 };
+        if op.returned() || draws.one_in(2) {
+            events.push((end, true, index));
+        }
+    }
+    events.sort_unstable();
+    let mut tickets = vec![None; history.len()];
+    let mut found = None;
+    for (time, is_end, index) in events {
+        let op = &history.operations[index];
+        match tickets[index] {
+            None => {
+                tickets[index] = Some(watch.begin(op.process, op.call, op.f, "", op.value));
+            }
+            Some(ticket) if is_end && op.returned() => {
+                if watch.end(ticket, op.ret, op.out).is_some() {
+                    found = Some(time);
+                }
+            }
+            Some(ticket) => watch.abandon(ticket),
+        }
+    }
+    (watch.judgement(), found)
+}
+
+/// The history as it was known at this time.
+fn known_by(history: &History, time: i64) -> History {
+    let mut known = history.clone();
+    known.operations.retain(|op| op.call <= time);
+    for op in &mut known.operations {
+        if op.ret > time {
+            op.ret = NEVER;
+        }
+    }
+    known
+}
+
+#[test]
+fn a_watch_finds_a_violation_at_the_return_that_makes_it_unavoidable() {
+    for kind in KINDS {
+        let mut bad = 0;
+        for seed in 0..ROUNDS {
+            let shape = Shape { kind, operations_max: 7, unique: seed % 2 == 0 };
+            let mut draws = Draws::new(seed);
+            let history = draw(shape, &mut draws);
+            let (judgement, found) = match kind {
+                Kind::Register => watch(Register::default(), &history, &mut draws),
+                Kind::Counter => watch(Counter, &history, &mut draws),
+                Kind::Set => watch(SetModel, &history, &mut draws),
+                Kind::Queue => watch(Queue, &history, &mut draws),
+                Kind::Stack => watch(Stack, &history, &mut draws),
+                Kind::Priority => watch(PriorityQueue, &history, &mut draws),
+                Kind::List => watch(ListAppend, &history, &mut draws),
+                Kind::Bank => watch(bank(), &history, &mut draws),
+            };
+            compare(has_order(kind, &history), &judgement, &history, seed);
+            if let Some(time) = found {
+                bad += 1;
+                let before = history.operations.iter().filter(|op| op.ret < time).map(|op| op.ret).max();
+                let early = before.is_none_or(|before| has_order(kind, &known_by(&history, before)));
+                let now = has_order(kind, &known_by(&history, time));
+                assert!(early && !now, "{kind:?} seed {seed} at {time}: {judgement:#?} {history:#?}");
+            }
+        }
+        assert!(bad > ROUNDS / 100, "{kind:?}: {bad} bad");
+    }
 }
