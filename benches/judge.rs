@@ -7,6 +7,7 @@
 //!
 //! `cargo bench --bench judge [-- part of a row's name]`
 
+#![allow(clippy::type_complexity)]
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
