@@ -61,8 +61,8 @@ fn a_store_that_is_not_is_found_wrong() {
         rw-register AppliesRollback with orders: 19 of 20 {"G1a"}
         scans AppliesRollback: 18 of 20 {"G1a"}
         scans AppliesRollback with orders: 18 of 20 {"G1a"}
-        list-append ForgetsCommit: 12 of 20 {"G-single-item", "G-single-item-process", "G-single-item-realtime", "G0-realtime", "incompatible-order"}
-        list-append ForgetsCommit with orders: 12 of 20 {"G-single-item", "G-single-item-process", "G-single-item-realtime", "G0-realtime", "incompatible-order"}
+        list-append ForgetsCommit: 12 of 20 {"G-nonadjacent-item-process", "G-single-item", "G-single-item-process", "G-single-item-realtime", "G0-realtime", "incompatible-order"}
+        list-append ForgetsCommit with orders: 12 of 20 {"G-nonadjacent-item-process", "G-single-item", "G-single-item-process", "G-single-item-realtime", "G0-realtime", "incompatible-order"}
         rw-register ForgetsCommit: 10 of 20 {"G-single-item", "G-single-item-process", "G-single-item-realtime", "G0", "cyclic-versions", "lost-update"}
         rw-register ForgetsCommit with orders: 10 of 20 {"G-single-item", "G-single-item-process", "G-single-item-realtime", "cyclic-versions", "lost-update"}
         scans ForgetsCommit: 8 of 20 {"G-single-item", "G-single-item-realtime", "cyclic-versions"}
