@@ -103,16 +103,16 @@ impl Append {
                         continue;
                     }
                     if !self.shared.config.bugs.acknowledge_before_sync {
-                        return_if_io!(outcome.map_err(|error| doubt(&self.shared, error.into())));
+                        return_if_io!(outcome.map_err(|error| self.shared.failed_sync(error).in_doubt()));
                     }
                     self.state = AppendState::Done;
                 }
                 AppendState::Scrub { write, cause } => {
-                    return_if_io!(write.poll().map_err(|_| doubt(&self.shared, cause.clone())));
+                    return_if_io!(write.poll().map_err(|error| self.shared.failed_sync(error).in_doubt()));
                     self.state = AppendState::ScrubSync { sync: Sync::once(&self.file), cause: cause.clone() };
                 }
                 AppendState::ScrubSync { sync, cause } => {
-                    return_if_io!(sync.poll().map_err(|_| doubt(&self.shared, cause.clone())));
+                    return_if_io!(sync.poll().map_err(|error| self.shared.failed_sync(error).in_doubt()));
                     return Err(cause.clone());
                 }
                 AppendState::Done => {
@@ -139,10 +139,4 @@ impl Append {
 
 fn is_full(outcome: &Result<IOResult<()>, CompletionError>) -> bool {
     outcome.as_ref().is_err_and(|error| error.io_kind() == Some(ErrorKind::NoSpace))
-}
-
-/// Nobody knows what the disk holds: no commit may depend on it.
-fn doubt(shared: &Shared, cause: Failure) -> Failure {
-    shared.read_only.set(true);
-    cause.in_doubt()
 }

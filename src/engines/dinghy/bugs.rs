@@ -83,7 +83,7 @@ catalogue! {
     recovery_not_idempotent, "recovery-not-idempotent", "crash", depth 3, false:
         "Recovery writes the new log over the one it has read; a crash in between leaves neither.";
     truncate_before_sync, "truncate-before-sync", "crash", depth 2, false:
-        "A vacuum cuts the database file before the commit is durable that makes the pages at its end free.";
+        "A checkpoint cuts the old log before the header of the new one is durable; a crash in between leaves none.";
     short_write, "short-write-not-retried", "io-error", depth 2, false:
         "A write that took fewer bytes than asked for counts as done.";
     short_read, "short-read-taken-for-zeros", "io-error", depth 2, false:

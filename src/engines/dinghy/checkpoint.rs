@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 use super::cache::Version;
 use super::failure::Failure;
-use super::file::{Sync, Truncate, WriteBatch};
+use super::file::{Sync, WriteBatch};
 use super::latch::{Held, Request};
-use super::log::{Log, LogHeader};
 use super::page::PageNo;
 use super::pager::Fetch;
+use super::reset::NewLog;
 use super::shared::Shared;
 use super::snapshot::Lsn;
 use crate::aio::{Buffer, Completion, IOResult, Resource};
@@ -39,29 +39,12 @@ pub(super) struct Checkpoint {
 enum CheckpointState {
     Latch(Request),
     Choose,
-    SyncLog {
-        sync: Sync,
-        sequence: u64,
-    },
-    Read {
-        batch: Vec<(PageNo, Lsn)>,
-        fetch: Fetch,
-    },
+    SyncLog { sync: Sync, sequence: u64 },
+    Read { batch: Vec<(PageNo, Lsn)>, fetch: Fetch },
     Write(WriteBatch),
     SyncDatabase(Sync),
     StopCommits(Request),
-    /// Everything is copied and nobody commits: may the log begin anew?
-    Decide,
-    Shrink(Truncate),
-    WriteHeader {
-        header: LogHeader,
-        write: WriteBatch,
-    },
-    SyncHeader {
-        header: LogHeader,
-        sync: Sync,
-    },
-    Done,
+    NewLog(NewLog),
 }
 
 impl Checkpoint {
@@ -99,54 +82,23 @@ impl Checkpoint {
                 }
                 CheckpointState::Choose => return_if_io!(self.choose()),
                 CheckpointState::SyncLog { sync, sequence } => {
-                    return_if_io!(sync.poll().map_err(|error| failed_sync(&self.shared, error.into())));
+                    return_if_io!(sync.poll().map_err(|error| self.shared.failed_sync(error)));
                     self.shared.log.borrow_mut().set_durable(*sequence);
                     self.state = self.next_batch();
                 }
                 CheckpointState::Read { .. } => return_if_io!(self.read()),
-                CheckpointState::Write(write) => {
-                    let (bugs, outcome) = (&self.shared.config.bugs, write.poll());
-                    let more = self.copied < self.pages.len();
-                    // BUG buffer-reused-in-flight: the next pages come into these buffers at once.
-                    // BUG checkpoint-sync-before-writes: the sync that follows covers what has been written by then.
-                    let careless = if more { bugs.buffer_reused } else { bugs.checkpoint_syncs_early };
-                    if !careless {
-                        return_if_io!(outcome);
-                    }
-                    self.state = self.next_batch();
-                    io_yield_one!(Completion::new_yield().touching(Resource::write("database", 0)));
-                }
+                CheckpointState::Write(_) => return_if_io!(self.write()),
                 CheckpointState::SyncDatabase(sync) => {
-                    return_if_io!(sync.poll().map_err(|error| failed_sync(&self.shared, error.into())));
+                    return_if_io!(sync.poll().map_err(|error| self.shared.failed_sync(error)));
                     self.state = self.stop_commits();
                     io_yield_one!(Completion::new_yield().touching(Resource::write("commit latch", 0)));
                 }
                 CheckpointState::StopCommits(request) => {
                     self.commits_stopped = Some(return_if_io!(Ok::<_, Failure>(request.poll())));
-                    self.state = CheckpointState::Decide;
+                    self.state = CheckpointState::NewLog(NewLog::new(&self.shared));
                 }
-                CheckpointState::Decide => return_if_io!(self.decide()),
-                CheckpointState::Shrink(truncate) => {
-                    return_if_io!(truncate.poll());
-                    self.state = self.begin_log();
-                }
-                CheckpointState::WriteHeader { header, write } => {
-                    return_if_io!(write.poll());
-                    // BUG new-log-header-unsynced (harmless): the first commit will sync it.
-                    if self.shared.config.bugs.reset_unsynced {
-                        reset(&self.shared, *header);
-                        self.state = CheckpointState::Done;
-                        continue;
-                    }
-                    let sync = Sync::twice(&self.shared.logs[header.generation as usize % 2]);
-                    self.state = CheckpointState::SyncHeader { header: *header, sync };
-                }
-                CheckpointState::SyncHeader { header, sync } => {
-                    return_if_io!(sync.poll().map_err(|error| failed_sync(&self.shared, error.into())));
-                    reset(&self.shared, *header);
-                    self.state = CheckpointState::Done;
-                }
-                CheckpointState::Done => {
+                CheckpointState::NewLog(new_log) => {
+                    return_if_io!(new_log.poll());
                     (self.commits_stopped, self.held) = (None, None);
                     return Ok(IOResult::Done(()));
                 }
@@ -158,7 +110,7 @@ impl Checkpoint {
     fn choose(&mut self) -> Result<IOResult<()>, Failure> {
         self.shared.writable()?;
         let log = self.shared.log.borrow();
-        self.limit = self.oldest_mark().min(log.end());
+        self.limit = self.shared.oldest_mark().min(log.end());
         self.pages = log.to_backfill(self.limit);
         let sequence = self.shared.published.get().sequence;
         drop(log);
@@ -169,15 +121,6 @@ impl Checkpoint {
             CheckpointState::SyncLog { sync: Sync::twice(&self.shared.log_file()), sequence }
         };
         io_yield_one!(Completion::new_yield().touching(Resource::write("database", 0)))
-    }
-
-    /// No frame beyond it may be copied, and no log that goes beyond it given up.
-    fn oldest_mark(&self) -> Lsn {
-        // BUG checkpoint-overlooks-reader: as if nobody was reading.
-        if self.shared.config.bugs.checkpoint_overlooks_reader {
-            return Lsn::MAX;
-        }
-        self.shared.snapshots.oldest_mark().unwrap_or(Lsn::MAX)
     }
 
     fn next_batch(&self) -> CheckpointState {
@@ -213,6 +156,20 @@ impl Checkpoint {
         Ok(IOResult::Done(()))
     }
 
+    fn write(&mut self) -> Result<IOResult<()>, Failure> {
+        let CheckpointState::Write(write) = &mut self.state else { unreachable!("writing") };
+        let (bugs, outcome) = (&self.shared.config.bugs, write.poll());
+        let more = self.copied < self.pages.len();
+        // BUG buffer-reused-in-flight: the next pages come into these buffers at once.
+        // BUG checkpoint-sync-before-writes: the sync that follows covers what has been written by then.
+        let careless = if more { bugs.buffer_reused } else { bugs.checkpoint_syncs_early };
+        if !careless {
+            return_if_io!(outcome);
+        }
+        self.state = self.next_batch();
+        io_yield_one!(Completion::new_yield().touching(Resource::write("database", 0)))
+    }
+
     /// What is copied is durable: the log may begin anew, if nobody makes it longer meanwhile.
     fn stop_commits(&self) -> CheckpointState {
         let mut log = self.shared.log.borrow_mut();
@@ -221,63 +178,7 @@ impl Checkpoint {
         log.set_backfilled(copied_to);
         match self.commits_stopped {
             None => CheckpointState::StopCommits(self.shared.commit_latch.request()),
-            Some(_) => CheckpointState::Decide,
+            Some(_) => CheckpointState::NewLog(NewLog::new(&self.shared)),
         }
     }
-
-    fn decide(&mut self) -> Result<IOResult<()>, Failure> {
-        // BUG writer-starved-by-readers: not without a new log, however long it takes.
-        if self.shared.config.bugs.writer_starved && self.oldest_mark() < self.shared.log.borrow().end() {
-            io_yield_one!(Completion::new_spin().touching(Resource::read("snapshots", 0)));
-        }
-        self.state = self.shrink_or_end()?;
-        Ok(IOResult::Done(()))
-    }
-
-    fn shrink_or_end(&self) -> Result<CheckpointState, Failure> {
-        let log = self.shared.log.borrow();
-        let all_copied = log.len() > 0 && log.backfilled() == log.end();
-        if !all_copied || self.oldest_mark() < log.end() || self.shared.read_only.get() {
-            return Ok(CheckpointState::Done);
-        }
-        let len = u64::from(self.shared.published.get().page_count) * self.shared.config.page_size as u64;
-        if self.shared.database.size()? > len {
-            return Ok(CheckpointState::Shrink(Truncate::new(&self.shared.database, len)));
-        }
-        drop(log);
-        Ok(self.begin_log())
-    }
-
-    /// The new log's header goes into the other file; until it is durable the old log counts.
-    fn begin_log(&self) -> CheckpointState {
-        let old = *self.shared.log.borrow().header();
-        let header = LogHeader {
-            generation: old.generation + 1,
-            // BUG salt-unchanged-at-reset (harmless): frames are told apart by what they follow.
-            salt: if self.shared.config.bugs.salt_unchanged { old.salt } else { self.shared.io.random() },
-            base_sequence: self.shared.published.get().sequence,
-            foundation: 0,
-        };
-        let sector = Buffer::from(header.encode(self.shared.config.page_size));
-        let write = WriteBatch::new(&self.shared.logs[header.generation as usize % 2], [(0, sector)]);
-        CheckpointState::WriteHeader { header, write }
-    }
-}
-
-/// From here on the log is empty, and everything is found in the database file.
-fn reset(shared: &Shared, header: LogHeader) {
-    let page_size = shared.config.page_size;
-    let mut log = shared.log.borrow_mut();
-    // BUG stale-cache-after-log-reset: what the cache takes for the database file's pages is not asked.
-    if !shared.config.bugs.stale_cache {
-        shared.pager.borrow_mut().log_was_reset(log.pages());
-    }
-    let new = Log::new(page_size, header, log.end(), &[], header.checksum(page_size));
-    *log = new;
-}
-
-/// Nobody knows what the disk holds: nothing may depend on it until recovery has looked.
-fn failed_sync(shared: &Shared, cause: Failure) -> Failure {
-    shared.read_only.set(true);
-    cause
 }

@@ -21,11 +21,13 @@ pub(super) struct DataFile {
     file: Arc<dyn File>,
     bugs: Bugs,
     orphans: RefCell<Vec<Completion>>,
+    /// Syncs that nobody waits for. One that fails may have cost what an earlier owner had written.
+    orphan_syncs: RefCell<Vec<Completion>>,
 }
 
 impl DataFile {
     pub(super) fn new(file: Arc<dyn File>, bugs: Bugs) -> Rc<Self> {
-        Rc::new(Self { file, bugs, orphans: RefCell::default() })
+        Rc::new(Self { file, bugs, orphans: RefCell::default(), orphan_syncs: RefCell::default() })
     }
 
     pub(super) fn size(&self) -> Result<u64, CompletionError> {
@@ -37,6 +39,21 @@ impl DataFile {
         let mut orphans = self.orphans.borrow_mut();
         orphans.retain(|orphan| !orphan.finished());
         all_of(orphans.iter())
+    }
+}
+
+impl DataFile {
+    /// Waits for the syncs that were abandoned, and fails like the first that failed.
+    fn settle_syncs(&self) -> Result<IOResult<()>, CompletionError> {
+        return_if_io!(Ok::<_, CompletionError>(all_of(
+            self.orphan_syncs.borrow().iter().filter(|sync| !sync.finished())
+        )));
+        let over = std::mem::take(&mut *self.orphan_syncs.borrow_mut());
+        let without_effect = |error: &CompletionError| error.io_kind() == Some(ErrorKind::Interrupted);
+        match over.iter().filter_map(Completion::get_error).find(|error| !without_effect(error)) {
+            Some(error) => Err(error),
+            None => Ok(IOResult::Done(())),
+        }
     }
 }
 
@@ -221,10 +238,13 @@ impl Sync {
     /// Two syncs in a row. Some systems report a failure of writing back one sync late; where an older copy
     /// is about to be given up, the second answer is the one that counts.
     pub(super) fn twice(file: &Rc<DataFile>) -> Self {
-        Self { left: 2, ..Self::once(file) }
+        Self { file: Rc::clone(file), left: 2, tries: 0, flight: None }
     }
 
     pub(super) fn poll(&mut self) -> Result<IOResult<()>, CompletionError> {
+        if self.flight.is_none() {
+            return_if_io!(self.file.settle_syncs());
+        }
         while self.left > 0 {
             let flight = self.flight.get_or_insert_with(|| self.file.file.sync(Completion::sync()));
             let Some(outcome) = flight.result() else { io_yield_one!(flight.clone()) };
@@ -236,6 +256,13 @@ impl Sync {
             }
         }
         Ok(IOResult::Done(()))
+    }
+}
+
+impl Drop for Sync {
+    /// Whether it succeeds still matters; the file remembers it.
+    fn drop(&mut self) {
+        self.file.orphan_syncs.borrow_mut().extend(self.flight.take());
     }
 }
 

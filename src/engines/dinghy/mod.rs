@@ -5,8 +5,8 @@
 //! bugs that such stores have. `docs/dinghy.md` has the file formats, the protocol and its invariants.
 //!
 //! In reading order: [`page`], [`node`] and [`log`] are bytes; [`file`] makes transfers complete; [`cache`]
-//! and [`pager`] find pages; [`read`], [`draft`] and [`edit`] are the tree; [`transaction`], [`append`] and
-//! [`commit`] change the database; [`checkpoint`] and [`recovery`] keep it; [`connection`] puts the
+//! and [`pager`] find pages; [`read`], [`scan`], [`draft`] and [`edit`] are the tree; [`transaction`], [`append`] and
+//! [`commit`] change the database; [`checkpoint`], [`reset`] and [`recovery`] keep it; [`connection`] puts the
 //! operations together. The engine does not know who gives it turns, nor what is checked.
 
 mod append;
@@ -32,6 +32,8 @@ mod page;
 mod pager;
 mod read;
 mod recovery;
+mod reset;
+mod scan;
 mod shared;
 mod snapshot;
 mod statement;

@@ -14,11 +14,12 @@ use super::config::Config;
 use super::failure::Failure;
 use super::file::DataFile;
 use super::latch::Latch;
-use super::log::Log;
+use super::log::{Log, LogHeader};
 use super::meta::Meta;
 use super::pager::Pager;
-use super::snapshot::{Snapshot, Snapshots};
+use super::snapshot::{Lsn, Snapshot, Snapshots};
 use super::transaction::{Recent, Scratch};
+use crate::aio::CompletionError;
 use crate::disk::Io;
 use crate::engine::kv::Key;
 use crate::history::Class;
@@ -80,6 +81,20 @@ impl Shared {
         self.snapshots.enter(self.log.borrow().end(), self.published.get().sequence)
     }
 
+    /// No frame beyond it may be copied into the database file, and no log that goes beyond it given up.
+    pub(super) fn oldest_mark(&self) -> Lsn {
+        // BUG checkpoint-overlooks-reader: as if nobody was reading.
+        if self.config.bugs.checkpoint_overlooks_reader {
+            return Lsn::MAX;
+        }
+        self.snapshots.oldest_mark().unwrap_or(Lsn::MAX)
+    }
+
+    /// The file of a log.
+    pub(super) const fn log_number(&self, header: &LogHeader) -> &Rc<DataFile> {
+        &self.logs[header.generation as usize % 2]
+    }
+
     /// The file of the log in use.
     pub(super) fn log_file(&self) -> Rc<DataFile> {
         Rc::clone(&self.logs[self.log.borrow().file()])
@@ -99,6 +114,12 @@ impl Shared {
             pager.insert(Version { page: *page, lsn }, Rc::clone(bytes));
         }
         self.published.set(meta);
+    }
+
+    /// Nobody knows what the disk holds: nothing may depend on it until recovery has looked.
+    pub(super) fn failed_sync(&self, error: CompletionError) -> Failure {
+        self.read_only.set(true);
+        error.into()
     }
 
     /// Refuses what would change the database, once it may not be changed any more.

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use super::append::{Append, Appended};
 use super::draft::Draft;
 use super::failure::Failure;
-use super::file::Truncate;
 use super::latch::{Held, Request};
 use super::meta::Meta;
 use super::node::{self, Stored};
@@ -29,20 +28,8 @@ enum VacuumState {
     Latch(Request),
     Walk(Box<Walk>),
     Move(Box<Move>),
-    /// Only for the bug `truncate-before-sync`.
-    Cut {
-        cut: Truncate,
-        meta: Meta,
-        pages: Vec<(PageNo, Page)>,
-    },
-    Append {
-        meta: Meta,
-        append: Append,
-    },
-    Publish {
-        meta: Meta,
-        appended: Appended,
-    },
+    Append { meta: Meta, append: Append },
+    Publish { meta: Meta, appended: Appended },
 }
 
 /// Finds out who refers to which page.
@@ -113,20 +100,8 @@ impl Vacuum {
                     return_if_io!(moving.poll());
                     let draft = std::mem::replace(&mut moving.draft, Draft::new(&self.shared));
                     let (meta, pages) = draft.finish();
-                    // BUG truncate-before-sync: the end of the file is gone before the log says that it may go.
-                    if self.shared.config.bugs.truncate_before_sync {
-                        let len = u64::from(meta.page_count) * self.shared.config.page_size as u64;
-                        let cut = Truncate::new(&self.shared.database, len);
-                        self.state = VacuumState::Cut { cut, meta, pages };
-                        continue;
-                    }
                     let append = Append::new(&self.shared, meta.sequence, pages);
                     self.state = VacuumState::Append { meta, append };
-                }
-                VacuumState::Cut { cut, meta, pages } => {
-                    return_if_io!(cut.poll());
-                    let append = Append::new(&self.shared, meta.sequence, std::mem::take(pages));
-                    self.state = VacuumState::Append { meta: *meta, append };
                 }
                 VacuumState::Append { meta, append } => {
                     let appended = return_if_io!(append.poll());
