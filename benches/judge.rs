@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use squall::judge::{
     Consistency, Function, History, KeyOrder, Limits, NEVER, Object, Outcome, TxnHistory, Value, Verdict, formats,
-    list_append, rw_register,
+    list_append, rw_register, rw_register_for,
 };
 
 fn main() {
@@ -311,9 +311,17 @@ fn containers(table: &Table) {
     }
 }
 
+/// Begin, end, place, client, and steps: a key and what was written to it or read from it.
+type Plan = (i64, i64, i64, u32, Vec<(i64, Option<i64>, Vec<i64>)>);
+
 /// Transactions of clients that run at the same time; each takes effect at one moment, reading from
 /// `stale` commits ago at most.
 fn txns(count: usize, lists: bool, stale: u64) -> TxnHistory {
+    reported(count, lists, stale, false)
+}
+
+/// The same, perhaps with the order of commits.
+fn reported(count: usize, lists: bool, stale: u64, places: bool) -> TxnHistory {
     const CLIENTS: u64 = 20;
     const KEYS: u64 = 10;
     const WRITES_PER_KEY: usize = 32;
@@ -324,7 +332,7 @@ fn txns(count: usize, lists: bool, stale: u64) -> TxnHistory {
     let mut next_key = KEYS as i64;
     let mut lists_now: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     let mut fresh = 0;
-    let mut plans: Vec<(i64, i64, u32, Vec<(i64, Option<i64>, Vec<i64>)>)> = Vec::new();
+    let mut plans: Vec<Plan> = Vec::new();
     let mut ends = vec![0i64; CLIENTS as usize];
     for index in 0..count as i64 {
         let moment = index * 10;
@@ -356,11 +364,14 @@ fn txns(count: usize, lists: bool, stale: u64) -> TxnHistory {
                 steps.push((key, None, list[from..seen].to_vec()));
             }
         }
-        plans.push((call, ret, client as u32, steps));
+        plans.push((call, ret, moment, client as u32, steps));
     }
     plans.sort_by_key(|plan| plan.0);
-    for (call, ret, client, steps) in plans {
+    for (call, ret, place, client, steps) in plans {
         history.begin(client, (call, Some(ret)), Outcome::Committed);
+        if places {
+            history.committed_at(place as u64);
+        }
         for (key, written, seen) in steps {
             let key = Value::Int(key);
             match written {
@@ -399,6 +410,16 @@ fn transactions(table: &Table) {
     table.row("list-append 1,000,000, good", || txns(1_250_000, true, 0), lists);
     let registers = |history: &TxnHistory| isolation(history, false, strict);
     table.row("rw-register 100,000, good", || txns(125_000, false, 0), registers);
+    let make = || reported(125_000, false, 0, true);
+    table.row("rw-register 100,000, good, commit order reported", make, registers);
+    for model in [Consistency::ReadCommitted, Consistency::ReadAtomic, Consistency::Causal] {
+        let name = format!("rw-register 100,000, good, {}", model.name());
+        let weak = |history: &TxnHistory| {
+            let isolation = rw_register_for(history, KeyOrder::default(), model);
+            (said(&isolation.judge(model).verdict), isolation.method)
+        };
+        table.row(&name, || txns(125_000, false, 0), weak);
+    }
     let planted = || {
         let mut history = txns(125_000, false, 0);
         history.begin(1_000_000, (2_000_000, Some(2_000_001)), Outcome::Committed);

@@ -13,7 +13,7 @@ use super::formats::{self, Content, FormatError};
 use super::history::{Function, History};
 use super::limits::Limits;
 use super::object::{OBJECTS, Object};
-use super::txn::{Anomaly, Consistency, Isolation, KeyOrder, TxnHistory, list_append, rw_register};
+use super::txn::{Anomaly, Consistency, Isolation, KeyOrder, TxnHistory, list_append, rw_register, rw_register_for};
 use super::verdict::{Judgement, Named, Verdict};
 
 /// What to judge, and how.
@@ -298,13 +298,19 @@ fn transactions(history: &TxnHistory, lines: &[u32], options: &Options) -> Resul
         let known = known.join(", ");
         CheckError::Usage(format!("expected --consistency to be one of {known}, not {name}"))
     })?;
+    // The expensive part is only done when it is asked for, or when nothing is.
+    let weak = !model.implies(Consistency::SnapshotIsolation);
+    let registers = |history: &TxnHistory| match weak {
+        true => rw_register_for(history, options.key_order, model),
+        false => rw_register(history, options.key_order),
+    };
     let lists = history.has_lists();
     let start = Instant::now();
     let isolation: Isolation = match options.model.as_deref() {
         Some("list-append") => list_append(history),
-        Some("rw-register") => rw_register(history, options.key_order),
+        Some("rw-register") => registers(history),
         None if lists => list_append(history),
-        None => rw_register(history, options.key_order),
+        None => registers(history),
         Some(other) if Object::named(other).is_some() => {
             let message = format!("{other} is of single operations; these are transactions");
             return Err(CheckError::Usage(message));

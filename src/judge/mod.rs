@@ -45,7 +45,7 @@ pub use limits::Limits;
 pub use model::{Bank, Call, Chain, Counter, ListAppend, Model, Part, PriorityQueue, Queue, Register, SetModel, Stack};
 pub use object::{OBJECTS, Object};
 pub use total::total;
-pub use txn::{Consistency, Isolation, KeyOrder, Mop, Outcome, TxnHistory, list_append, rw_register};
+pub use txn::{Consistency, Isolation, KeyOrder, Mop, Outcome, TxnHistory, list_append, rw_register, rw_register_for};
 pub use value::{Value, Values};
 pub use verdict::{Judgement, Named, Verdict, Witness};
 pub use watch::{Ticket, Watch};

@@ -42,10 +42,13 @@ pub(super) enum Deduced {
     TooLarge,
 }
 
+/// Dependencies added so far: from, to, and the version with a bit for rw.
+type Added = Set<(u32, u32, u32)>;
+
 /// Deduces until it ends.
 pub(super) fn deduce(registers: &Registers<'_>, mut known: Known, snapshots: bool) -> Deduced {
     let txns = registers.history.txns.len() as u32;
-    let mut added: Set<(u32, u32, u32)> = Set::default();
+    let mut added = Added::default();
     let mut whys: Vec<Why> = Vec::new();
     loop {
         let events = Events::of(&known, txns, snapshots);

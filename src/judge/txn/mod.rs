@@ -25,5 +25,5 @@ mod visible;
 pub use history::{Mop, Outcome, Txn, TxnHistory, Version};
 pub use lattice::Consistency;
 pub use list::list_append;
-pub use register::{KeyOrder, rw_register};
+pub use register::{KeyOrder, rw_register, rw_register_for};
 pub use report::{Anomaly, Isolation, NamedTxn, Step};

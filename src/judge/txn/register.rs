@@ -40,6 +40,17 @@ pub struct KeyOrder {
 /// Judges a history of reads and writes of registers.
 #[must_use]
 pub fn rw_register(history: &TxnHistory, order: KeyOrder) -> Isolation {
+    judge(history, order, Consistency::StrictSerializable)
+}
+
+/// Judges only what the wanted model needs, which is much less for the models below snapshot
+/// isolation. Models it does not imply are left undecided where nothing rules them out.
+#[must_use]
+pub fn rw_register_for(history: &TxnHistory, order: KeyOrder, wanted: Consistency) -> Isolation {
+    judge(history, order, wanted)
+}
+
+fn judge(history: &TxnHistory, order: KeyOrder, wanted: Consistency) -> Isolation {
     let count = history.txns.len() as u64;
     let writers = match history.validate().and_then(|()| Writers::of(history)) {
         Ok(writers) => writers,
@@ -53,7 +64,7 @@ pub fn rw_register(history: &TxnHistory, order: KeyOrder) -> Isolation {
     registers.check_reads();
     let mut anomalies = std::mem::take(&mut registers.anomalies);
     let known = registers.known(order, &mut anomalies);
-    Search { registers: &registers, known, order, anomalies, undecided: Vec::new() }.decide()
+    Search { registers: &registers, known, order, wanted, anomalies, undecided: Vec::new() }.decide()
 }
 
 /// A read of what another transaction wrote; `version` is [`NONE`] for what nobody had written.
@@ -276,13 +287,15 @@ struct Search<'a> {
     registers: &'a Registers<'a>,
     known: Known,
     order: KeyOrder,
+    wanted: Consistency,
     anomalies: Vec<Anomaly>,
     undecided: Vec<Consistency>,
 }
 
 impl Search<'_> {
     fn decide(mut self) -> Isolation {
-        let strict = self.anomalies.is_empty() && {
+        let asked = self.wanted == Consistency::StrictSerializable;
+        let strict = asked && self.anomalies.is_empty() && {
             let known = self.with(Keep::Time);
             schedule::exists(self.registers, &known, false)
         };
@@ -298,10 +311,11 @@ impl Search<'_> {
         let (count, compared) = (self.registers.history.txns.len() as u64, self.registers.compared);
         let mut isolation = Isolation::of(MODEL, count, compared, self.anomalies);
         if !self.undecided.is_empty() {
-            let reason = "the reads leave the order of some versions open, no schedule was found, \
-                          and no contradiction either";
+            let open = "the reads leave the order of some versions open, no schedule was found, \
+                        and no contradiction either";
+            let reason = if asked { open.into() } else { format!("only {} was asked for", self.wanted.name()) };
             isolation.strongest.retain(|m| !self.undecided.iter().any(|&u| m.implies(u)));
-            isolation.undecided = Some((self.undecided, reason.into()));
+            isolation.undecided = Some((self.undecided, reason));
         }
         isolation
     }
@@ -348,7 +362,8 @@ impl Search<'_> {
         let mut holds: Vec<Consistency> = Vec::new();
         // From the strongest down, a schedule settles everything below it.
         for (keep, snapshots, model, _) in TIERS.into_iter().rev() {
-            if !self.ruled_out(model) && !holds.iter().any(|held| held.implies(model)) {
+            let asked = self.wanted.implies(model);
+            if asked && !self.ruled_out(model) && !holds.iter().any(|held| held.implies(model)) {
                 let known = self.with(keep);
                 if schedule::exists(self.registers, &known, snapshots) {
                     holds.push(model);
@@ -358,6 +373,10 @@ impl Search<'_> {
         // From the weakest up, a contradiction settles everything above it.
         for (keep, snapshots, model, kind) in TIERS {
             if self.ruled_out(model) || holds.iter().any(|held| held.implies(model)) {
+                continue;
+            }
+            if !self.wanted.implies(model) {
+                self.undecided.push(model);
                 continue;
             }
             match deduce::deduce(self.registers, self.with(keep), snapshots) {
@@ -378,7 +397,14 @@ impl Search<'_> {
         let history = self.registers.history;
         let deduce = |registers: &Registers<'_>| {
             let known = registers.known(self.order, &mut Vec::new());
-            let search = Search { registers, known, order: self.order, anomalies: Vec::new(), undecided: Vec::new() };
+            let search = Search {
+                registers,
+                known,
+                order: self.order,
+                wanted: self.wanted,
+                anomalies: Vec::new(),
+                undecided: Vec::new(),
+            };
             deduce::deduce(registers, search.with(keep), snapshots)
         };
         let bad = |registers: &Registers<'_>| matches!(deduce(registers), Deduced::Contradiction(..));

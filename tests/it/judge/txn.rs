@@ -2,7 +2,7 @@
 //! does not.
 
 use expect_test::{Expect, expect};
-use squall::judge::{Consistency, Isolation, KeyOrder, Verdict, list_append, rw_register};
+use squall::judge::{Consistency, Isolation, KeyOrder, Verdict, list_append, rw_register, rw_register_for};
 
 use super::txn_draw;
 
@@ -350,4 +350,17 @@ fn a_contradiction_no_single_dependency_shows_is_deduced() {
           T2 comes before T5, because T5 wrote 125 to z after what T2 wrote there.
           However, T2 comes after T5, because T2 wrote 116 to z after what T5 wrote there: contradiction.
     "#]].assert_eq(&proofs.concat());
+}
+
+#[test]
+fn a_weak_model_that_is_asked_for_leaves_the_stronger_ones_undecided() {
+    let history = txn_draw::history(
+        "0 0..9 w x 1
+         1 0..9 w x 2
+         2 10..11 r x 1",
+    );
+    let isolation = rw_register_for(&history, KeyOrder::default(), Consistency::Causal);
+    assert!(isolation.judge(Consistency::Causal).holds());
+    let judgement = isolation.judge(Consistency::Serializable);
+    assert!(matches!(judgement.verdict, Verdict::Inconclusive(_)), "{judgement:#?}");
 }
