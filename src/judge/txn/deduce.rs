@@ -70,9 +70,6 @@ pub(super) fn deduce(registers: &Registers<'_>, mut known: Known, snapshots: boo
     }
 }
 
-/// Edges added already: from, to, and the version with the kind.
-type Added = Set<(u32, u32, u32)>;
-
 /// Adds what follows from what is reached.
 fn follow(
     registers: &Registers<'_>,
