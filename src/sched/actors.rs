@@ -164,6 +164,13 @@ impl Actors {
         }
     }
 
+    /// The set of the enabled, 64 slots to a word, the lowest in the lowest bit.
+    #[inline]
+    #[must_use]
+    pub fn enabled_words(&self) -> &[u64] {
+        &self.enabled
+    }
+
     /// The enabled slots in ascending order.
     pub fn enabled(&self) -> impl Iterator<Item = Slot> + '_ {
         self.enabled.iter().enumerate().flat_map(|(index, &word)| Bits(word).map(move |bit| index * 64 + bit))

@@ -11,6 +11,7 @@ mod actors;
 mod config;
 mod estimates;
 mod exhaustive;
+mod keys;
 mod park;
 mod pct;
 mod pilot;

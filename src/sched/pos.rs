@@ -7,6 +7,7 @@
 //!
 //! It needs no estimates. Labels that say nothing conflict with everything, and then it is the random walk.
 
+use super::keys::{self, Keys};
 use super::table::{Spins, Table};
 use super::{Actors, Policy, Slot};
 use crate::aio::Resource;
@@ -15,15 +16,10 @@ use crate::tape::Stream;
 /// Random priorities of pending events.
 #[derive(Default)]
 pub struct Pos {
-    pending: Table<Pending>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Pending {
-    /// 0 while it has none.
-    priority: u64,
-    digest: Digest,
-    spins: Spins,
+    keys: Keys,
+    /// By slot, padded to whole words of slots.
+    digests: Vec<Digest>,
+    spins: Table<Spins>,
 }
 
 /// As much of a label as tells most pairs apart; what it does not, the labels do.
@@ -40,6 +36,11 @@ impl Digest {
             Resource::Named { name, index, .. } => 2 | ((name.len() as u64) << 2) | (index << 8),
         })
     }
+
+    #[inline]
+    fn may_conflict(self, other: Self) -> bool {
+        (self == other) | (self == Self::UNKNOWN) | (other == Self::UNKNOWN)
+    }
 }
 
 impl Pos {
@@ -49,30 +50,40 @@ impl Pos {
         Self::default()
     }
 
+    /// Gives new events, and those of who has had a turn, their priorities.
     #[inline]
-    fn catch_up(&mut self, actors: &Actors) {
-        let met = |slot| Pending { digest: Digest::of(actors.next_ref(slot)), ..Pending::default() };
-        self.pending.welcome(actors, met);
-        self.pending.relabel(actors, |slot, pending| pending.digest = Digest::of(actors.next_ref(slot)));
+    fn catch_up(&mut self, actors: &Actors, draws: &mut Stream) {
+        let (keys, digests) = (&mut self.keys, &mut self.digests);
+        let mut read = |slot: Slot, spins| {
+            if slot >= digests.len() {
+                digests.resize((slot / 64 + 1) * 64, Digest::UNKNOWN);
+            }
+            digests[slot] = Digest::of(actors.next_ref(slot));
+            keys.draw(slot, spins, actors, draws);
+        };
+        self.spins.welcome(actors, |slot| {
+            read(slot, Spins::default());
+            Spins::default()
+        });
+        self.spins.relabel(actors, |slot, spins| read(slot, *spins));
     }
 
-    /// The event of `slot` happens: it and those that conflict with it lose their priorities.
+    /// The event of `slot` happens: those that conflict with it draw new priorities, and its actor's next one will.
     #[inline]
-    fn took_turn(&mut self, slot: Slot, actors: &Actors) {
-        let pending = &mut self.pending;
-        let digest = pending.get(slot).digest;
-        let label = actors.next_ref(slot);
-        actors.each_enabled(|other| {
-            let event = pending.get_mut(other);
-            let may_conflict = event.digest == digest || digest == Digest::UNKNOWN || event.digest == Digest::UNKNOWN;
-            if may_conflict && label.conflicts(actors.next_ref(other)) {
-                event.priority = 0;
-            }
-        });
-        let event = pending.get_mut(slot);
-        event.priority = 0;
-        event.spins.took_turn(actors.is_spinning(slot));
-        pending.took_turn(slot);
+    fn took_turn(&mut self, slot: Slot, actors: &Actors, draws: &mut Stream) {
+        let (digest, label) = (self.digests[slot], actors.next_ref(slot));
+        let (keys, digests, spins) = (&mut self.keys, &self.digests, &mut self.spins);
+        keys::each(
+            actors,
+            |other| digest.may_conflict(digests[other]),
+            |other| {
+                if other != slot && label.conflicts(actors.next_ref(other)) {
+                    keys.draw(other, *spins.get(other), actors, draws);
+                }
+            },
+        );
+        spins.get_mut(slot).took_turn(actors.is_spinning(slot));
+        spins.took_turn(slot);
     }
 }
 
@@ -80,32 +91,14 @@ impl Policy for Pos {
     fn begin(&mut self, _: &mut Stream) {}
 
     fn pick(&mut self, actors: &Actors, draws: &mut Stream) -> Slot {
-        self.catch_up(actors);
-        let (mut best, mut highest) = (0, 0);
-        actors.each_enabled(|slot| {
-            let event = self.pending.get_mut(slot);
-            if event.priority == 0 {
-                event.priority = fresh(slot, event.spins, actors, draws);
-            }
-            if event.priority > highest {
-                (best, highest) = (slot, event.priority);
-            }
-        });
-        self.took_turn(best, actors);
-        best
+        self.catch_up(actors, draws);
+        let slot = self.keys.highest(actors, |_| true).expect("somebody is enabled");
+        self.took_turn(slot, actors, draws);
+        slot
     }
 
-    fn overruled(&mut self, slot: Slot, actors: &Actors, _: &mut Stream) {
-        self.catch_up(actors);
-        self.took_turn(slot, actors);
+    fn overruled(&mut self, slot: Slot, actors: &Actors, draws: &mut Stream) {
+        self.catch_up(actors, draws);
+        self.took_turn(slot, actors, draws);
     }
-}
-
-/// A priority for a pending event.
-#[inline]
-pub(super) fn fresh(slot: Slot, spins: Spins, actors: &Actors, draws: &mut Stream) -> u64 {
-    // Deviation: the paper has no spinning threads. A retry draws from the lower end, so that others go first
-    // most of the time; never last for certain, for what it waits for may have happened.
-    let shift = if actors.is_spinning(slot) { spins.shift() } else { 0 };
-    (draws.bits() >> shift) | 1
 }

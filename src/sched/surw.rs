@@ -7,11 +7,10 @@
 //! events it has left there, and whoever else comes to such an event is parked until then.
 
 use super::estimates::{Estimates, Spot};
-use super::pos::fresh;
+use super::keys::Keys;
 use super::table::{Spins, Table};
 use super::weights::{UNIT, Weights, Who};
 use super::{Actors, Policy, Slot};
-use crate::aio::Resource;
 use crate::tape::Stream;
 
 /// Uniform on a few places.
@@ -21,20 +20,16 @@ pub struct Surw {
     chosen: Vec<Spot>,
     weights: Weights,
     intended: Option<u32>,
-    pending: Table<Pending>,
+    keys: Keys,
+    /// By slot, padded to whole words of slots: the origin, and [`CHOSEN`] for an event on a chosen place.
+    marks: Vec<u32>,
+    spins: Table<Spins>,
     /// By origin, while one is drawn.
     chances: Vec<u64>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Pending {
-    /// 0 while it has none.
-    priority: u64,
-    /// On a chosen place.
-    chosen: bool,
-    who: Who,
-    spins: Spins,
-}
+/// The event is on a chosen place.
+const CHOSEN: u32 = 1 << 31;
 
 impl Surw {
     /// At most `spots_max` places are chosen, among those of the pilot run.
@@ -46,7 +41,9 @@ impl Surw {
             chosen: Vec::new(),
             weights: Weights::default(),
             intended: None,
-            pending: Table::new(),
+            keys: Keys::default(),
+            marks: Vec::new(),
+            spins: Table::new(),
             chances: Vec::new(),
         }
     }
@@ -77,46 +74,50 @@ impl Surw {
         }
     }
 
+    /// Gives new events, and those of who has had a turn, their priorities.
     #[inline]
-    fn catch_up(&mut self, actors: &Actors) {
+    fn catch_up(&mut self, actors: &Actors, draws: &mut Stream) {
         let (weights, chances, chosen) = (&mut self.weights, &mut self.chances, &self.chosen);
-        let of_interest = |resource: &Resource| chosen.is_empty() || chosen.iter().any(|spot| spot.touches(resource));
-        self.pending.welcome(actors, |slot| {
-            let who = Who::of(actors.actor(slot));
-            weights.make_room(who.origin as usize);
-            chances.resize(chances.len().max(who.origin as usize + 1), 0);
-            Pending { who, chosen: of_interest(actors.next_ref(slot)), ..Pending::default() }
+        let (keys, marks) = (&mut self.keys, &mut self.marks);
+        let mut read = |slot: Slot, newcomer: Option<u32>, spins| {
+            if let Some(origin) = newcomer {
+                marks.resize(marks.len().max((slot / 64 + 1) * 64), 0);
+                marks[slot] = origin;
+                weights.make_room(origin as usize);
+                chances.resize(chances.len().max(origin as usize + 1), 0);
+            }
+            let label = actors.next_ref(slot);
+            let of_interest = chosen.is_empty() || chosen.iter().any(|spot| spot.touches(label));
+            marks[slot] = (marks[slot] & !CHOSEN) | if of_interest { CHOSEN } else { 0 };
+            keys.draw(slot, spins, actors, draws);
+        };
+        self.spins.welcome(actors, |slot| {
+            read(slot, Some(Who::of(actors.actor(slot)).origin), Spins::default());
+            Spins::default()
         });
-        self.pending.relabel(actors, |slot, pending| pending.chosen = of_interest(actors.next_ref(slot)));
+        self.spins.relabel(actors, |slot, spins| read(slot, None, *spins));
     }
 
     /// The highest priority among those that are not parked.
     #[inline]
-    fn highest(&mut self, actors: &Actors, draws: &mut Stream) -> Option<Slot> {
-        let (mut best, mut highest) = (None, 0);
-        let (pending, intended) = (&mut self.pending, self.intended);
-        actors.each_enabled(|slot| {
-            let event = pending.get_mut(slot);
-            if event.priority == 0 {
-                event.priority = fresh(slot, event.spins, actors, draws);
+    fn highest(&self, actors: &Actors) -> Option<Slot> {
+        match self.intended {
+            None => self.keys.highest(actors, |_| true),
+            Some(intended) => {
+                let marks = &self.marks;
+                self.keys.highest(actors, |slot| (marks[slot] & CHOSEN == 0) | (marks[slot] & !CHOSEN == intended))
             }
-            let parked = event.chosen && intended.is_some_and(|intended| intended != event.who.origin);
-            if event.priority > highest && !parked {
-                (best, highest) = (Some(slot), event.priority);
-            }
-        });
-        best
+        }
     }
 
     /// Draws an origin among those that could run, in proportion to what they have left on the chosen places.
     fn draw_intended(&mut self, actors: &Actors, draws: &mut Stream) -> Option<u32> {
-        let (pending, weights, chances) = (&self.pending, &self.weights, &mut self.chances);
+        let (marks, spins, weights, chances) = (&self.marks, &self.spins, &self.weights, &mut self.chances);
         chances.fill(0);
         actors.each_enabled(|slot| {
-            let event = pending.get(slot);
-            let shift = if actors.is_spinning(slot) { event.spins.shift() } else { 0 };
-            let chance = &mut chances[event.who.origin as usize];
-            *chance = (*chance).max((weights.left(event.who.origin as usize) * UNIT) >> shift);
+            let origin = (marks[slot] & !CHOSEN) as usize;
+            let shift = if actors.is_spinning(slot) { spins.get(slot).shift() } else { 0 };
+            chances[origin] = chances[origin].max((weights.left(origin) * UNIT) >> shift);
         });
         let mut left = draws.below(chances.iter().sum());
         let drawn = chances.iter().position(|&chance| {
@@ -127,17 +128,19 @@ impl Surw {
         drawn.map(|origin| origin as u32)
     }
 
+    fn is_chosen(&self, slot: Slot) -> bool {
+        self.marks[slot] & CHOSEN != 0
+    }
+
     /// The event of `slot` happens.
     #[inline]
     fn took_turn(&mut self, slot: Slot, actors: &Actors) {
-        let event = self.pending.get_mut(slot);
-        event.priority = 0;
-        event.spins.took_turn(actors.is_spinning(slot));
-        if event.chosen {
-            self.weights.took_turn(event.who.origin as usize);
+        self.spins.get_mut(slot).took_turn(actors.is_spinning(slot));
+        if self.is_chosen(slot) {
+            self.weights.took_turn((self.marks[slot] & !CHOSEN) as usize);
             self.intended = None;
         }
-        self.pending.took_turn(slot);
+        self.spins.took_turn(slot);
     }
 }
 
@@ -147,14 +150,14 @@ impl Policy for Surw {
     }
 
     fn pick(&mut self, actors: &Actors, draws: &mut Stream) -> Slot {
-        self.catch_up(actors);
+        self.catch_up(actors, draws);
         loop {
-            let Some(slot) = self.highest(actors, draws) else {
+            let Some(slot) = self.highest(actors) else {
                 // The intended one waits for somebody who is parked.
                 self.intended = None;
                 continue;
             };
-            if self.intended.is_some() || !self.pending.get(slot).chosen {
+            if self.intended.is_some() || !self.is_chosen(slot) {
                 self.took_turn(slot, actors);
                 return slot;
             }
@@ -162,8 +165,8 @@ impl Policy for Surw {
         }
     }
 
-    fn overruled(&mut self, slot: Slot, actors: &Actors, _: &mut Stream) {
-        self.catch_up(actors);
+    fn overruled(&mut self, slot: Slot, actors: &Actors, draws: &mut Stream) {
+        self.catch_up(actors, draws);
         self.took_turn(slot, actors);
     }
 }
