@@ -152,12 +152,13 @@ mod tests {
         pilot.operation_ended(c1, "put", &actors);
         actors.set_next(c0, Resource::read("page", 2), false);
         [c0, c1].into_iter().for_each(|slot| actors.enable(slot, 0));
-        pilot.overruled(c0, &actors, &mut draws);
+        actors.set_next(c1, Resource::read("page", 2), false);
+        [c0, c1].into_iter().for_each(|slot| pilot.overruled(slot, &actors, &mut draws));
         let estimates = pilot.take_estimates().unwrap();
-        assert_eq!(estimates.turns, 5);
-        assert_eq!(estimates.connections, [(Origin(0), 3), (Origin(1), 2)].into());
+        assert_eq!(estimates.turns, 6);
+        assert_eq!(estimates.connections, [(Origin(0), 3), (Origin(1), 3)].into());
         assert_eq!(estimates.kinds, [("put".into(), KindEstimate { operations: 1, turns: 2 })].into());
-        // Page 2 and the two bytes are touched by one connection each.
+        // Page 2 is only read, and the two bytes are touched by one connection each.
         let spots: Vec<String> = estimates.spots.keys().map(ToString::to_string).collect();
         assert_eq!(spots, ["page#1", "file 3"]);
         assert!(estimates.spots.values().all(|by| *by == [(Origin(0), 1), (Origin(1), 1)].into()));

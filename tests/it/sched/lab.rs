@@ -98,7 +98,7 @@ pub(crate) struct Ran {
     pub(crate) estimates: Option<Estimates>,
 }
 
-const TURNS_MAX: u64 = 20_000;
+const TURNS_MAX: u64 = 3_000;
 
 impl Program {
     /// One schedule, without a bound on waiting.
