@@ -5,6 +5,8 @@ mod aio;
 mod cli;
 mod dinghy;
 mod disk;
+#[cfg(all(feature = "cli", feature = "coroutine"))]
+mod doors;
 mod floors;
 #[cfg(feature = "cli")]
 mod guide;

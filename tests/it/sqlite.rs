@@ -2,6 +2,7 @@
 
 mod durability;
 mod stepper;
+mod toll;
 
 use std::collections::BTreeSet;
 

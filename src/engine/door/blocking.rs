@@ -43,6 +43,33 @@ pub trait BlockingClient<F: Family>: Blocking {
     fn reset(&mut self) {}
 }
 
+/// A client that is only a function, for engines that need nothing beside it.
+pub struct Calls<F: Family>(Box<Function<F>>);
+
+type Function<F> = dyn FnMut(&<F as Family>::Op) -> Answer<F>;
+type Answer<F> = Result<Reply<<F as Family>::Value>, EngineError>;
+
+impl<F: Family> Calls<F> {
+    /// A client that calls `function` for each operation.
+    pub fn new(function: impl FnMut(&F::Op) -> Result<Reply<F::Value>, EngineError> + 'static) -> Self {
+        Self(Box::new(function))
+    }
+}
+
+impl<F: Family> Blocking for Calls<F> {
+    type Shared = ();
+
+    fn shared(&self) -> Rc<()> {
+        Rc::new(())
+    }
+}
+
+impl<F: Family> BlockingClient<F> for Calls<F> {
+    fn call(&mut self, op: &F::Op) -> Answer<F> {
+        (self.0)(op)
+    }
+}
+
 /// A [`Blocking`] thing with the means to call it, one call at a time. Dropping it kills it.
 pub struct Host<C: Blocking> {
     client: Rc<RefCell<C>>,
@@ -82,12 +109,10 @@ impl<C: Blocking> Drop for Host<C> {
     }
 }
 
-type Call<F> = Task<Result<Reply<<F as Family>::Value>, EngineError>>;
-
 /// Makes a [`Connection`] of a [`BlockingClient`].
 pub struct BlockingConnection<F: Family, C: BlockingClient<F>> {
     /// Before `host`: a pending call ends before its client does.
-    pending: Option<Call<F>>,
+    pending: Option<Task<Answer<F>>>,
     host: Host<C>,
     io: Arc<dyn Io>,
 }
@@ -119,14 +144,11 @@ impl<F: Family, C: BlockingClient<F>> Connection<F> for BlockingConnection<F, C>
     }
 
     fn step(&mut self) -> Result<IOResult<Reply<F::Value>>, EngineError> {
-        let pending = self.pending.as_mut().expect("`step` without `start`");
-        match pending.step() {
-            IOResult::IO(io) => Ok(IOResult::IO(io)),
-            IOResult::Done(answer) => {
-                self.pending = None;
-                answer.map(IOResult::Done)
-            }
+        let step = self.pending.as_mut().expect("`step` without `start`").try_step();
+        if !matches!(step, Ok(IOResult::IO(_))) {
+            self.pending = None;
         }
+        step
     }
 
     /// Interrupts the call and lets it undo itself, pumping the I/O it needs. Where that is impossible, the

@@ -24,6 +24,25 @@ pub trait FutureClient<F: Family>: 'static {
     fn abandoned(&mut self) {}
 }
 
+/// A client that is only a function, for engines that need nothing beside it.
+pub struct Calls<F: Family>(Box<dyn FnMut(&F::Op) -> Call<F::Value>>);
+
+impl<F: Family> Calls<F> {
+    /// A client that asks `function` for the future of each operation.
+    pub fn new<T>(mut function: impl FnMut(&F::Op) -> T + 'static) -> Self
+    where
+        T: Future<Output = Result<Reply<F::Value>, EngineError>> + 'static,
+    {
+        Self(Box::new(move |op| Box::pin(function(op))))
+    }
+}
+
+impl<F: Family> FutureClient<F> for Calls<F> {
+    fn call(&mut self, op: &F::Op) -> Call<F::Value> {
+        (self.0)(op)
+    }
+}
+
 /// Makes a [`Connection`] of a [`FutureClient`].
 pub struct FutureConnection<F: Family, C: FutureClient<F>> {
     /// Before `client`: a call ends before its client does.
@@ -40,18 +59,15 @@ impl<F: Family, C: FutureClient<F>> FutureConnection<F, C> {
 
 impl<F: Family, C: FutureClient<F>> Connection<F> for FutureConnection<F, C> {
     fn start(&mut self, op: &F::Op) {
-        self.pending = Some(Polled::new(self.client.call(op)));
+        self.pending = Some(Polled::boxed(self.client.call(op)));
     }
 
     fn step(&mut self) -> Result<IOResult<Reply<F::Value>>, EngineError> {
-        let pending = self.pending.as_mut().expect("`step` without `start`");
-        match pending.step() {
-            IOResult::IO(io) => Ok(IOResult::IO(io)),
-            IOResult::Done(answer) => {
-                self.pending = None;
-                answer.map(IOResult::Done)
-            }
+        let step = self.pending.as_mut().expect("`step` without `start`").try_step();
+        if !matches!(step, Ok(IOResult::IO(_))) {
+            self.pending = None;
         }
+        step
     }
 
     fn abandon(&mut self) {
@@ -72,7 +88,13 @@ pub struct Polled<T> {
 impl<T> Polled<T> {
     /// A future that has not been polled.
     #[must_use]
-    pub fn new(future: Pin<Box<dyn Future<Output = T>>>) -> Self {
+    pub fn new(future: impl Future<Output = T> + 'static) -> Self {
+        Self::boxed(Box::pin(future))
+    }
+
+    /// The same for a future that has its place already.
+    #[must_use]
+    pub fn boxed(future: Pin<Box<dyn Future<Output = T>>>) -> Self {
         let (waker, woken) = signal();
         Self { future, waker, woken }
     }
@@ -103,6 +125,19 @@ impl<T> Polled<T> {
             // The waker decides, not the completion: the future may wait for something else beside it.
             (false, Some([wait])) => self.woken.clone().touching(wait.label().resource()),
             (false, None) => self.woken.clone(),
+        }
+    }
+}
+
+impl<T, E> Polled<Result<T, E>> {
+    /// [`step`](Polled::step) of a future that may fail, in the form of `open` and `check`.
+    ///
+    /// # Errors
+    /// The future's own.
+    pub fn try_step(&mut self) -> Result<IOResult<T>, E> {
+        match self.step() {
+            IOResult::IO(io) => Ok(IOResult::IO(io)),
+            IOResult::Done(outcome) => outcome.map(IOResult::Done),
         }
     }
 }
@@ -169,7 +204,7 @@ mod tests {
     fn a_waker_enables_the_step() {
         let read = Completion::write().touching(Resource::read("page", 3));
         let inner = read.clone();
-        let mut polled = Polled::new(Box::pin(inner));
+        let mut polled = Polled::new(inner);
         let waited = waits(&mut polled);
         assert!(!waited.finished() && !waited.is_explicit_yield());
         assert!(!waits(&mut polled).finished(), "polled too early, it waits on");
@@ -182,7 +217,7 @@ mod tests {
     fn wait_shows_the_resource() {
         let read = Completion::write().touching(Resource::read("page", 3));
         let inner = read.clone();
-        let mut polled = Polled::new(Box::pin(wait(inner)));
+        let mut polled = Polled::new(wait(inner));
         assert_eq!(waits(&mut polled).label().resource(), Resource::read("page", 3));
         read.complete(1);
         assert!(matches!(polled.step(), IOResult::Done(Ok(1))));
@@ -190,11 +225,11 @@ mod tests {
 
     #[test]
     fn yields_and_busy_retries_are_known_as_such() {
-        let mut polled = Polled::new(Box::pin(async {
+        let mut polled = Polled::new(async {
             let _ = Completion::new_yield().await;
             let _ = wait(Completion::new_spin()).await;
             7
-        }));
+        });
         let first = waits(&mut polled);
         assert!(first.is_explicit_yield() && !first.is_spin());
         assert!(waits(&mut polled).is_spin());
@@ -207,11 +242,11 @@ mod tests {
         let waker = Rc::new(RefCell::new(None::<Waker>));
         let (inner, seen, keeps) = (slow.clone(), Rc::clone(&flag), Rc::clone(&waker));
         let mut slow_wait = Box::pin(wait(inner));
-        let mut polled = Polled::new(Box::pin(std::future::poll_fn(move |context| {
+        let mut polled = Polled::new(std::future::poll_fn(move |context| {
             let _ = slow_wait.as_mut().poll(context);
             *keeps.borrow_mut() = Some(context.waker().clone());
             if seen.get() { Poll::Ready(()) } else { Poll::Pending }
-        })));
+        }));
         let waited = waits(&mut polled);
         flag.set(true);
         waker.borrow_mut().take().unwrap().wake();

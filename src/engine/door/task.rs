@@ -143,6 +143,19 @@ impl<T: 'static> Task<T> {
     }
 }
 
+impl<T, E> Task<Result<T, E>> {
+    /// [`step`](Task::step) of a call that may fail, in the form of `open` and `check`.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub fn try_step(&mut self) -> Result<IOResult<T>, E> {
+        match self.step() {
+            IOResult::IO(io) => Ok(IOResult::IO(io)),
+            IOResult::Done(outcome) => outcome.map(IOResult::Done),
+        }
+    }
+}
+
 impl<T: 'static> Drop for Task<T> {
     fn drop(&mut self) {
         if std::thread::panicking() {

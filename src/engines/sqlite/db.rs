@@ -205,6 +205,13 @@ impl Drop for Db {
     }
 }
 
+/// The bytes that SQLite holds in this process.
+#[cfg(test)]
+pub(super) fn memory_used() -> i64 {
+    // SAFETY: always allowed.
+    unsafe { ffi::sqlite3_memory_used() }
+}
+
 /// # Safety
 /// The statement is not running, and the parameters stay where they are until it is reset.
 unsafe fn bind(statement: *mut ffi::sqlite3_stmt, params: &[Param<'_>]) -> c_int {

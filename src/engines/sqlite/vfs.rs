@@ -1,4 +1,4 @@
-//! SQLite's file layer: the C face of [`OpenFile`] and of the disk's directory.
+//! SQLite's file layer, as far as it is not about an open file: registration, the directory, time, random numbers.
 //!
 //! One is registered per process, as the default, so that SQLite's random generator is seeded through it. Which
 //! run a call belongs to is found through the door's current task; a call from outside of any run (the rest of
@@ -8,7 +8,7 @@
 #![allow(unsafe_code)] // SQLite calls these functions with raw pointers, by the contract of `sqlite3_vfs`.
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int};
 use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libsqlite3_sys as ffi;
 
-use super::locks::Level;
+use super::methods::{Handle, METHODS};
 use super::open_file::{Code, OpenFile, directory, pause, perform, private};
 use super::world::Client;
 use crate::aio::{Completion, ErrorKind, Resource};
@@ -90,46 +90,8 @@ const fn layer(bytes: c_int) -> ffi::sqlite3_vfs {
     }
 }
 
-static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
-    iVersion: 2,
-    xClose: Some(close),
-    xRead: Some(read),
-    xWrite: Some(write),
-    xTruncate: Some(truncate),
-    xSync: Some(sync),
-    xFileSize: Some(file_size),
-    xLock: Some(lock),
-    xUnlock: Some(unlock),
-    xCheckReservedLock: Some(check_reserved_lock),
-    xFileControl: Some(file_control),
-    xSectorSize: Some(sector_size),
-    xDeviceCharacteristics: Some(device_characteristics),
-    xShmMap: Some(shm_map),
-    xShmLock: Some(shm_lock),
-    xShmBarrier: Some(shm_barrier),
-    xShmUnmap: Some(shm_unmap),
-    xFetch: None,
-    xUnfetch: None,
-};
-
-/// The memory SQLite gives to an open file. The first field must be SQLite's own.
-#[repr(C)]
-struct Handle {
-    base: ffi::sqlite3_file,
-    open: *mut OpenFile,
-}
-
-/// The open file behind SQLite's pointer.
-///
-/// # Safety
-/// `file` was opened by [`open`] and has not been closed.
-unsafe fn opened<'a>(file: *mut ffi::sqlite3_file) -> &'a OpenFile {
-    // SAFETY: `open` wrote a leaked box there, which `close` takes back last of all.
-    unsafe { &*(*file.cast::<Handle>()).open }
-}
-
 /// Runs `body`, keeping a panic away from C; it goes on when SQLite has returned to us.
-fn shielded<T>(client: &Client, on_panic: T, body: impl FnOnce() -> T) -> T {
+pub(super) fn shielded<T>(client: &Client, on_panic: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         client.keep_panic(panic);
         on_panic
@@ -345,149 +307,26 @@ const unsafe extern "C" fn last_error(_: *mut ffi::sqlite3_vfs, _: c_int, _: *mu
     0
 }
 
-// --- An open file --------------------------------------------------------------------------------------------
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A method that answers with a result code and nothing else.
-///
-/// # Safety
-/// As for [`opened`].
-unsafe fn method(file: *mut ffi::sqlite3_file, body: impl FnOnce(&OpenFile) -> Code) -> c_int {
-    // SAFETY: the caller's promise.
-    let file = unsafe { opened(file) };
-    shielded(&file.client, ffi::SQLITE_IOERR, || body(file))
-}
-
-/// A method that also stores its answer at `out`.
-///
-/// # Safety
-/// As for [`opened`]; `out` can be written.
-unsafe fn answer<T>(
-    file: *mut ffi::sqlite3_file,
-    out: *mut T,
-    body: impl FnOnce(&OpenFile) -> Result<T, Code>,
-) -> c_int {
-    // SAFETY: the caller's promise.
-    let file = unsafe { opened(file) };
-    match shielded(&file.client, Err(ffi::SQLITE_IOERR), || body(file)) {
-        Ok(value) => {
-            // SAFETY: the caller's promise.
-            unsafe { out.write(value) };
-            ffi::SQLITE_OK
+    #[test]
+    fn the_rest_of_the_program_keeps_its_own_files() {
+        register();
+        let _alone = super::super::world::alone();
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("own.db");
+        let name = std::ffi::CString::new(path.to_str().expect("UTF-8")).expect("no zero byte");
+        let mut database = ptr::null_mut();
+        // SAFETY: texts end with zero bytes; the database is closed once and not used after that.
+        unsafe {
+            assert_eq!(ffi::sqlite3_open(name.as_ptr(), &raw mut database), ffi::SQLITE_OK);
+            let sql = c"CREATE TABLE t (a); INSERT INTO t VALUES (randomblob(9)); SELECT datetime('now')";
+            let none = ptr::null_mut();
+            assert_eq!(ffi::sqlite3_exec(database, sql.as_ptr(), None, none, none.cast()), ffi::SQLITE_OK);
+            assert_eq!(ffi::sqlite3_close(database), ffi::SQLITE_OK);
         }
-        Err(code) => code,
-    }
-}
-
-unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: SQLite closes an open file once and uses it no more; the box is the one `open` leaked.
-    let opened = unsafe { Box::from_raw((*file.cast::<Handle>()).open) };
-    shielded(&Rc::clone(&opened.client), (), || {
-        opened.close();
-        drop(opened);
-    });
-    ffi::SQLITE_OK
-}
-
-unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, out: *mut c_void, bytes: c_int, offset: i64) -> c_int {
-    // SAFETY: SQLite's buffer of this length, which nobody else uses during the call. It may be uninitialised, so
-    // it is written before there is a reference to it.
-    unsafe {
-        ptr::write_bytes(out.cast::<u8>(), 0, bytes as usize);
-        let out = std::slice::from_raw_parts_mut(out.cast::<u8>(), bytes as usize);
-        method(file, |file| file.read(out, offset as u64))
-    }
-}
-
-unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, from: *const c_void, bytes: c_int, offset: i64) -> c_int {
-    // SAFETY: SQLite's bytes, unchanged during the call.
-    unsafe {
-        let from = std::slice::from_raw_parts(from.cast::<u8>(), bytes as usize);
-        method(file, |file| file.write(from, offset as u64))
-    }
-}
-
-unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, len: i64) -> c_int {
-    // SAFETY: an open file of ours.
-    unsafe { method(file, |file| file.truncate(len as u64)) }
-}
-
-unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _: c_int) -> c_int {
-    // SAFETY: an open file of ours.
-    unsafe { method(file, OpenFile::sync) }
-}
-
-unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c_int {
-    // SAFETY: an open file of ours, and SQLite's place for the answer.
-    unsafe { answer(file, out, |file| file.size().map(|size| size as i64)) }
-}
-
-unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: an open file of ours.
-    unsafe { method(file, |file| Level::from_number(level).map_or(ffi::SQLITE_MISUSE, |level| file.lock(level))) }
-}
-
-unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: an open file of ours.
-    unsafe { method(file, |file| Level::from_number(level).map_or(ffi::SQLITE_MISUSE, |level| file.unlock(level))) }
-}
-
-unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
-    // SAFETY: an open file of ours, and SQLite's place for the answer.
-    unsafe { answer(file, out, |file| file.is_reserved().map(c_int::from)) }
-}
-
-/// None of the optional messages is known here.
-const unsafe extern "C" fn file_control(_: *mut ffi::sqlite3_file, _: c_int, _: *mut c_void) -> c_int {
-    ffi::SQLITE_NOTFOUND
-}
-
-const unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
-    512
-}
-
-/// Nothing is promised: not even that a torn write leaves its neighbours alone.
-const unsafe extern "C" fn device_characteristics(_: *mut ffi::sqlite3_file) -> c_int {
-    0
-}
-
-unsafe extern "C" fn shm_map(
-    file: *mut ffi::sqlite3_file,
-    region: c_int,
-    bytes: c_int,
-    extend: c_int,
-    out: *mut *mut c_void,
-) -> c_int {
-    let region = |file: &OpenFile| file.map(region as usize, bytes as usize, extend != 0);
-    // SAFETY: an open file of ours, and SQLite's place for the answer.
-    unsafe { answer(file, out, |file| region(file).map(|memory| memory.map_or(ptr::null_mut(), |at| at.cast()))) }
-}
-
-unsafe extern "C" fn shm_lock(file: *mut ffi::sqlite3_file, first: c_int, count: c_int, flags: c_int) -> c_int {
-    let (first, count) = (first as u32, count as u32);
-    // SAFETY: an open file of ours.
-    unsafe {
-        method(file, |file| {
-            if flags & ffi::SQLITE_SHM_UNLOCK != 0 {
-                file.give_slots_back(first, count)
-            } else {
-                file.take_slots(first, count, flags & ffi::SQLITE_SHM_EXCLUSIVE != 0)
-            }
-        })
-    }
-}
-
-unsafe extern "C" fn shm_barrier(file: *mut ffi::sqlite3_file) {
-    // SAFETY: an open file of ours.
-    let file = unsafe { opened(file) };
-    shielded(&file.client, (), || file.barrier());
-}
-
-unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _: c_int) -> c_int {
-    // SAFETY: an open file of ours.
-    unsafe {
-        method(file, |file| {
-            file.unmap();
-            ffi::SQLITE_OK
-        })
+        assert!(std::fs::metadata(path).expect("a file of the host").len() > 0);
     }
 }

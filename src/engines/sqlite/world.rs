@@ -24,6 +24,12 @@ use crate::engine::door::Shared;
 
 static PROCESS: ReentrantMutex<()> = ReentrantMutex::new(());
 
+/// While it lives, nobody else in the process uses SQLite through us.
+#[cfg(test)]
+pub(super) fn alone() -> ReentrantMutexGuard<'static, ()> {
+    PROCESS.lock()
+}
+
 /// What all connections share.
 pub(super) struct World {
     pub(super) io: Arc<dyn Io>,
