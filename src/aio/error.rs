@@ -76,7 +76,7 @@ impl ErrorKind {
 
 /// A disk's error: what was tried, where, and what the operating system said.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{operation} of {path} at {offset}, {len} bytes: {}{}", kind.name(), os.map(|code| format!(" (os error {code})")).unwrap_or_default())]
+#[error("{}", self.describe())]
 pub struct IoError {
     /// What was tried.
     pub operation: IoKind,
@@ -92,4 +92,19 @@ pub struct IoError {
     pub kind: ErrorKind,
     /// The operating system's code; none on the simulated disk.
     pub os: Option<i32>,
+}
+
+impl IoError {
+    fn describe(&self) -> String {
+        let Self { operation, path, offset, len, done, kind, os } = self;
+        let what = match operation {
+            IoKind::Read | IoKind::Write => format!("{operation} of {path} at {offset}, {len} bytes"),
+            IoKind::Truncate => format!("{operation} of {path} to {offset} bytes"),
+            IoKind::Directory => format!("directory entry {path}"),
+            IoKind::Sync | IoKind::SyncDirectory => format!("{operation} of {path}"),
+        };
+        let done = if *done > 0 { format!(", after {done}") } else { String::new() };
+        let os = os.map(|code| format!(" (os error {code})")).unwrap_or_default();
+        format!("{what}{done}: {}{os}", kind.name())
+    }
 }

@@ -6,7 +6,6 @@
 //! operations in flight, and somebody else says which goes next.
 
 mod block_on;
-#[cfg(unix)]
 mod path;
 #[cfg(unix)]
 pub mod real;

@@ -13,6 +13,8 @@ mod guide;
 mod judge;
 mod property;
 #[cfg(unix)]
+mod parity;
+#[cfg(unix)]
 mod real;
 mod sched;
 #[cfg(feature = "sqlite")]

@@ -136,8 +136,10 @@ impl Io for RealIo {
 
     fn rename(&self, from: &str, to: &str, completion: Completion) -> Completion {
         let names: (Arc<str>, Arc<str>) = (from.into(), to.into());
-        let request = Request::whole(IoKind::Directory, from);
         let checked = path::check(from).and_then(|()| path::check(to));
+        // The error names the path that is to blame.
+        let blamed = if path::check(from).is_ok() && checked.is_err() { to } else { from };
+        let request = Request::whole(IoKind::Directory, blamed);
         self.submit(request, checked, completion, move |tree| tree.rename(&names.0, &names.1))
     }
 

@@ -74,11 +74,11 @@ mod tests {
             assert_eq!(error, expected);
             assert_eq!(error.to_string(), text);
         };
-        check(2, ErrorKind::NotFound, "write of wal at 4096, 100 bytes: ENOENT (os error 2)");
-        check(4, ErrorKind::Interrupted, "write of wal at 4096, 100 bytes: EINTR (os error 4)");
-        check(5, ErrorKind::Io, "write of wal at 4096, 100 bytes: EIO (os error 5)");
-        check(17, ErrorKind::AlreadyExists, "write of wal at 4096, 100 bytes: EEXIST (os error 17)");
-        check(28, ErrorKind::NoSpace, "write of wal at 4096, 100 bytes: ENOSPC (os error 28)");
-        check(22, ErrorKind::Other, "write of wal at 4096, 100 bytes: EOTHER (os error 22)");
+        check(2, ErrorKind::NotFound, "write of wal at 4096, 100 bytes, after 12: ENOENT (os error 2)");
+        check(4, ErrorKind::Interrupted, "write of wal at 4096, 100 bytes, after 12: EINTR (os error 4)");
+        check(5, ErrorKind::Io, "write of wal at 4096, 100 bytes, after 12: EIO (os error 5)");
+        check(17, ErrorKind::AlreadyExists, "write of wal at 4096, 100 bytes, after 12: EEXIST (os error 17)");
+        check(28, ErrorKind::NoSpace, "write of wal at 4096, 100 bytes, after 12: ENOSPC (os error 28)");
+        check(22, ErrorKind::Other, "write of wal at 4096, 100 bytes, after 12: EOTHER (os error 22)");
     }
 }

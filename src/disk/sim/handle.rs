@@ -11,7 +11,7 @@ use super::names::NameChange;
 use super::state::State;
 use super::{SimDisk, turn};
 use crate::aio::{Buffer, Completion, CompletionError, ErrorKind, FileId, IoError, IoKind};
-use crate::disk::{File, Io, OpenMode};
+use crate::disk::{File, Io, OpenMode, path};
 
 pub(super) struct SimIo {
     pub(super) disk: SimDisk,
@@ -27,16 +27,15 @@ struct SimFile {
 }
 
 fn name_error(path: &str, kind: ErrorKind) -> CompletionError {
-    let operation = IoKind::Directory;
+    refused(IoKind::Directory, path, kind)
+}
+
+fn refused(operation: IoKind, path: &str, kind: ErrorKind) -> CompletionError {
     IoError { operation, path: path.into(), offset: 0, len: 0, done: 0, kind, os: None }.into()
 }
 
-/// A path without empty or dotted parts: the disk has one name for each file.
 fn check_path(path: &str) -> Result<(), CompletionError> {
-    match path.split('/').all(|part| !matches!(part, "" | "." | "..")) {
-        true => Ok(()),
-        false => Err(name_error(path, ErrorKind::Other)),
-    }
+    path::check(path).map_err(|kind| name_error(path, kind))
 }
 
 impl SimIo {
@@ -63,10 +62,12 @@ impl Io for SimIo {
     }
 
     fn exists(&self, path: &str) -> Result<bool, CompletionError> {
+        check_path(path)?;
         self.live(|state| Ok(state.world.names.now.contains_key(path)))
     }
 
     fn list(&self, directory: &str) -> Result<Vec<String>, CompletionError> {
+        path::check_directory(directory).map_err(|kind| name_error(directory, kind))?;
         self.live(|state| Ok(state.world.names.list(directory)))
     }
 
@@ -87,6 +88,8 @@ impl Io for SimIo {
 
     fn sync_directory(&self, directory: &str, completion: Completion) -> Completion {
         self.disk.submit(self.epoch, completion, |state| {
+            let operation = IoKind::SyncDirectory;
+            path::check_directory(directory).map_err(|kind| refused(operation, directory, kind))?;
             Ok(Op::SyncDirectory { directory: directory.into(), covers: state.world.seq + 1 })
         })
     }
