@@ -3,6 +3,7 @@
 
 mod completions;
 mod crowds;
+mod disks;
 mod groups;
 mod labels;
 mod machines;
