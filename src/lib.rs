@@ -17,3 +17,10 @@ pub mod sim;
 pub mod tape;
 pub mod trace;
 pub mod workload;
+
+/// The snippets of the guides are tests.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../docs/async-io.md")]
+    mod async_io {}
+}

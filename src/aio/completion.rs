@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use super::buffer::Buffer;
 use super::error::CompletionError;
 use super::label::{Label, Resource, Site};
+use super::result::{IOCompletions, IOResult};
 use super::shared::{Callback, Kind, Outcome, Shared, settle};
 
 /// A handle on one operation. Clones are the same operation; each handle has its own [`Label`].
@@ -208,6 +209,20 @@ impl Completion {
     #[must_use]
     pub fn get_error(&self) -> Option<CompletionError> {
         self.outcome().and_then(|outcome| outcome.as_ref().err().cloned())
+    }
+
+    /// The answer of a function that waits for nothing but this: `Done` with the number of bytes once it has
+    /// finished, `IO` with this handle until then.
+    ///
+    /// # Errors
+    /// The one it finished with.
+    #[track_caller]
+    pub fn wait(&self) -> Result<IOResult<usize>, CompletionError> {
+        match self.outcome() {
+            None => Ok(IOResult::IO(IOCompletions::Single(self.clone().seen_here()))),
+            Some(Ok(bytes)) => Ok(IOResult::Done(*bytes)),
+            Some(Err(error)) => Err(error.clone()),
+        }
     }
 
     /// The buffer a read fills.

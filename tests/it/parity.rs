@@ -16,11 +16,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use squall::aio::{Buffer, Completion, CompletionError, IOResult};
+use squall::aio::{Buffer, Completion, CompletionError};
 use squall::disk::real::RealIo;
 use squall::disk::sim::{DiskConfig, SimDisk};
 use squall::disk::{File, Io, OpenMode, block_on};
-use squall::io_yield_one;
 use squall::tape::Stream;
 
 /// Plays `script` on both disks; the answers of each must be `expected`, line by line.
@@ -78,10 +77,7 @@ impl Player {
     }
 
     fn finish(&self, completion: &Completion) -> String {
-        let outcome = block_on(&*self.io, || match completion.result() {
-            None => io_yield_one!(completion.clone()),
-            Some(outcome) => Ok(IOResult::Done(outcome?)),
-        });
+        let outcome = block_on(&*self.io, || completion.wait());
         match (outcome, completion.buffer()) {
             (Ok(count), Some(buffer)) => format!("{count} {}", shown(&buffer.to_vec()[..count])).trim_end().to_owned(),
             (outcome, _) => answer(outcome),

@@ -17,10 +17,7 @@ fn disk() -> (TempDir, Arc<dyn Io>) {
 }
 
 fn wait(io: &dyn Io, completion: &Completion) -> Result<usize, CompletionError> {
-    block_on(io, || match completion.result() {
-        None => io_yield_one!(completion.clone()),
-        Some(outcome) => Ok(IOResult::Done(outcome?)),
-    })
+    block_on(io, || completion.wait())
 }
 
 fn bytes(text: &str) -> Buffer {

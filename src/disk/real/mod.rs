@@ -32,21 +32,15 @@ use crate::aio::{Completion, CompletionError, ErrorKind, FileId, IoKind};
 /// A directory of the real file system, as a disk.
 ///
 /// ```
-/// use squall::aio::{Completion, CompletionError, IOResult};
+/// use squall::aio::{Completion, CompletionError};
 /// use squall::disk::real::RealIo;
 /// use squall::disk::{OpenMode, block_on};
-/// use squall::{io_yield_one, return_if_io};
 ///
 /// let directory = tempfile::tempdir().expect("room for a directory");
 /// let io = RealIo::new(directory.path());
 /// let file = io.open("greeting", OpenMode::Create)?;
 /// let write = file.pwrite(0, b"hello".to_vec().into(), Completion::write());
-/// let bytes = block_on(&*io, || -> Result<IOResult<usize>, CompletionError> {
-///     match write.result() {
-///         None => io_yield_one!(write.clone()),
-///         Some(outcome) => Ok(IOResult::Done(outcome?)),
-///     }
-/// })?;
+/// let bytes = block_on(&*io, || write.wait())?;
 /// assert_eq!(bytes, 5);
 /// assert_eq!(std::fs::read(directory.path().join("greeting")).expect("it is there"), b"hello");
 /// # Ok::<(), CompletionError>(())

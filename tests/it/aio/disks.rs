@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use squall::aio::{Buffer, Completion, CompletionError, CompletionGroup, ErrorKind, IOResult};
+use squall::aio::{Buffer, Completion, CompletionError, CompletionGroup, ErrorKind};
 use squall::disk::sim::{DiskConfig, SimDisk};
 use squall::disk::{File, Io, OpenMode, block_on};
 use squall::history::CrashKind;
-use squall::io_yield_one;
 use squall::tape::{Ratio, Tape};
 
 type Heard = Arc<Mutex<Vec<Result<usize, CompletionError>>>>;
@@ -150,10 +149,7 @@ fn io_is_stepped_from_inside_a_callback_without_a_deadlock() {
                 outcome
             }),
         );
-        let bytes = block_on(&**io, || match outer.result() {
-            None => io_yield_one!(outer.clone()),
-            Some(outcome) => Ok::<_, CompletionError>(IOResult::Done(outcome?)),
-        });
+        let bytes = block_on(&**io, || outer.wait());
         assert_eq!(bytes, Ok(5));
         assert!(ran.load(Ordering::Relaxed));
     });

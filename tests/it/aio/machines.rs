@@ -3,9 +3,9 @@
 use std::panic::catch_unwind;
 
 use squall::aio::{
-    Completion, CompletionError, IOCompletions, IOResult, StateMachine, StateTransition, TransitionResult,
+    Completion, CompletionError, IOCompletions, IOResult, Resource, StateMachine, StateTransition, TransitionResult,
 };
-use squall::{io_yield_one, return_and_restore_if_io, return_if_io};
+use squall::{return_and_restore_if_io, return_if_io};
 
 /// Takes `0` silent transitions, then yields once, then gives the number of transitions.
 struct Countdown {
@@ -58,6 +58,19 @@ fn a_state_machine_stepped_after_done_panics_with_its_name() {
     assert!(message.contains("machines::Countdown` was stepped after it was done"), "{message}");
 }
 
+#[test]
+fn to_wait_answers_io_with_the_handle_itself_until_it_has_finished() {
+    let write = Completion::write().touching(Resource::write("page", 7));
+    let io = write.wait().expect("no error").io().expect("it waits").into_completion();
+    assert_eq!((io.label().resource(), io.label().sites().count()), (Resource::write("page", 7), 2));
+    write.complete(3);
+    assert!(io.finished());
+    assert!(matches!(write.wait(), Ok(IOResult::Done(3))));
+    let failed = Completion::write();
+    failed.abort();
+    assert_eq!(failed.wait().map(|_| ()), Err(CompletionError::Aborted));
+}
+
 #[derive(Debug, PartialEq)]
 struct OwnError(String);
 
@@ -67,17 +80,10 @@ impl From<CompletionError> for OwnError {
     }
 }
 
-fn wait(completion: &Completion) -> Result<IOResult<usize>, CompletionError> {
-    match completion.result() {
-        None => io_yield_one!(completion.clone()),
-        Some(outcome) => Ok(IOResult::Done(outcome?)),
-    }
-}
-
 #[test]
 fn return_if_io_gives_the_value_passes_the_wait_and_turns_the_error_into_the_functions_own() {
     fn twice(completion: &Completion) -> Result<IOResult<usize>, OwnError> {
-        let bytes = return_if_io!(wait(completion));
+        let bytes = return_if_io!(completion.wait());
         Ok(IOResult::Done(2 * bytes))
     }
     let (good, bad) = (Completion::write(), Completion::write());
@@ -92,7 +98,7 @@ fn return_if_io_gives_the_value_passes_the_wait_and_turns_the_error_into_the_fun
 fn return_and_restore_puts_the_state_back_on_io_and_on_an_error_and_not_on_a_value() {
     fn step(field: &mut Vec<u8>, completion: &Completion) -> Result<IOResult<usize>, OwnError> {
         let saved = std::mem::take(field);
-        let bytes = return_and_restore_if_io!(*field, saved, wait(completion));
+        let bytes = return_and_restore_if_io!(*field, saved, completion.wait());
         Ok(IOResult::Done(bytes + saved.len()))
     }
     let (mut field, completion) = (vec![1, 2], Completion::write());
