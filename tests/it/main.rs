@@ -11,9 +11,9 @@ mod floors;
 #[cfg(feature = "cli")]
 mod guide;
 mod judge;
-mod property;
 #[cfg(unix)]
 mod parity;
+mod property;
 #[cfg(unix)]
 mod real;
 mod sched;

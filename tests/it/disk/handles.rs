@@ -177,16 +177,19 @@ fn misuse_is_an_error_that_says_what_and_where() {
         completion.get_error().unwrap().to_string()
     };
     let open = |path, mode| io.open(path, mode).err().unwrap().to_string();
-    assert_eq!(open("b", OpenMode::Existing), "directory of b at 0, 0 bytes: ENOENT");
-    assert_eq!(open("a", OpenMode::CreateNew), "directory of a at 0, 0 bytes: EEXIST");
-    assert_eq!(open("../a", OpenMode::Create), "directory of ../a at 0, 0 bytes: EOTHER");
-    assert_eq!(open("", OpenMode::Create), "directory of  at 0, 0 bytes: EOTHER");
-    assert_eq!(error(io.remove("b", Completion::truncate())), "directory of b at 0, 0 bytes: ENOENT");
-    assert_eq!(error(io.rename("b", "c", Completion::truncate())), "directory of b at 0, 0 bytes: ENOENT");
+    assert_eq!(open("b", OpenMode::Existing), "directory entry b: ENOENT");
+    assert_eq!(open("a", OpenMode::CreateNew), "directory entry a: EEXIST");
+    assert_eq!(
+        open("../a", OpenMode::Create),
+        "directory entry ../a: a path is relative, without empty, `.` and `..` parts"
+    );
+    assert_eq!(open("", OpenMode::Create), "directory entry : a path is relative, without empty, `.` and `..` parts");
+    assert_eq!(error(io.remove("b", Completion::truncate())), "directory entry b: ENOENT");
+    assert_eq!(error(io.rename("b", "c", Completion::truncate())), "directory entry b: ENOENT");
     assert_eq!(error(file.pread(0, Completion::write())), "read of a at 0, 0 bytes: EOTHER");
     assert_eq!(
         error(file.truncate(u64::MAX, Completion::truncate())),
-        format!("truncate of a at {}, 0 bytes: EOTHER", u64::MAX)
+        format!("truncate of a to {} bytes: EOTHER", u64::MAX)
     );
     let far = file.pwrite(u64::MAX, Buffer::zeroed(1), Completion::write());
     assert_eq!(error(far), format!("write of a at {}, 1 bytes: EOTHER", u64::MAX));
