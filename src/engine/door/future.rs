@@ -24,8 +24,11 @@ pub trait FutureClient<F: Family>: 'static {
     fn abandoned(&mut self) {}
 }
 
+/// Makes the future of an operation.
+type Caller<F> = dyn FnMut(&<F as Family>::Op) -> Call<<F as Family>::Value>;
+
 /// A client that is only a function, for engines that need nothing beside it.
-pub struct Calls<F: Family>(Box<dyn FnMut(&F::Op) -> Call<F::Value>>);
+pub struct Calls<F: Family>(Box<Caller<F>>);
 
 impl<F: Family> Calls<F> {
     /// A client that asks `function` for the future of each operation.
