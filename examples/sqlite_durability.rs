@@ -12,8 +12,12 @@ mod stepper;
 mod toll;
 
 use squall::disk::sim::{DiskConfig, FailedSync};
+use squall::engine::sql::OverSql;
 use squall::tape::Ratio;
 use toll::{Toll, toll};
+
+/// The family `kv` on top of it.
+type Sqlite = OverSql<squall::engines::sqlite::Sqlite>;
 
 fn cell(toll: &Toll) -> String {
     let commits = match (toll.lost, toll.lost_max) {

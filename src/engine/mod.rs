@@ -7,6 +7,7 @@
 pub mod door;
 pub mod kv;
 mod options;
+pub mod sql;
 
 use std::fmt::Debug;
 use std::sync::Arc;

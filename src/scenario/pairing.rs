@@ -130,6 +130,9 @@ impl Registry {
             {
                 continue;
             }
+            if self.is_served_elsewhere(scenario, target) {
+                continue;
+            }
             match self.serves(scenario, target)? {
                 Served::Yes(pairing) => {
                     pairings.push(*pairing);
@@ -144,9 +147,20 @@ impl Registry {
         Ok((pairings, skipped))
     }
 
+    fn has_workload(&self, family: &str, name: &str) -> bool {
+        self.workloads().iter().any(|known| known.family == family && known.name == name)
+    }
+
+    /// Whether the engine serves another family too, and the workload is that one's.
+    fn is_served_elsewhere(&self, scenario: &Scenario, target: &dyn Target) -> bool {
+        let has = |target: &dyn Target| self.has_workload(target.family(), &scenario.workload);
+        let name = target.info().name;
+        !has(target) && self.targets().any(|other| other.info().name == name && has(other))
+    }
+
     fn serves(&self, scenario: &Scenario, target: &dyn Target) -> Result<Served, ScenarioError> {
         let (info, family) = (target.info(), target.family());
-        if !self.workloads().iter().any(|known| known.family == family && known.name == scenario.workload) {
+        if !self.has_workload(family, &scenario.workload) {
             let reason = format!("the family `{family}` has no workload `{}`", scenario.workload);
             return Ok(Served::No(reason));
         }

@@ -2,7 +2,11 @@
 
 use super::registry::Registry;
 use crate::engine::kv::Kv;
+#[cfg(feature = "sqlite")]
+use crate::engine::sql::{OverSql, Sql};
 use crate::engines::dinghy::Dinghy;
+#[cfg(feature = "sqlite")]
+use crate::engines::sqlite::Sqlite;
 use crate::{property, workload};
 
 macro_rules! embedded {
@@ -50,7 +54,7 @@ impl Registry {
     pub fn standard() -> Self {
         let registry = Self::new().engine::<Kv, Dinghy>();
         #[cfg(feature = "sqlite")]
-        let registry = registry.engine::<Kv, crate::engines::sqlite::Sqlite>();
+        let registry = registry.engine::<Kv, OverSql<Sqlite>>().engine::<Sql, Sqlite>();
         registry.standard_workloads().standard_properties().scenarios(SCENARIOS)
     }
 

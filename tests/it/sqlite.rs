@@ -7,11 +7,14 @@ mod toll;
 use std::collections::BTreeSet;
 
 use squall::disk::sim::{DiskConfig, FailedSync};
+use squall::engine::sql::OverSql;
 use squall::engine::{Durability, Engine};
-use squall::engines::sqlite::Sqlite;
 use squall::history::{Class, CrashKind};
 use squall::tape::Ratio;
 use stepper::{Fate, Found, Run, options};
+
+/// The family `kv` on top of it.
+type Sqlite = OverSql<squall::engines::sqlite::Sqlite>;
 
 const JOURNALS: [&str; 4] = ["wal", "delete", "truncate", "persist"];
 

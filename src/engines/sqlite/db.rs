@@ -13,6 +13,7 @@ use libsqlite3_sys as ffi;
 use super::world::Client;
 use crate::aio::{Completion, Resource};
 use crate::engine::door::wait;
+use crate::engine::sql::{SqlAnswer, SqlValue};
 
 /// A result code of SQLite that is not success, in its extended form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +50,6 @@ impl Interrupter {
     }
 }
 
-/// A value for a statement's parameter.
-#[derive(Clone, Copy)]
-pub(super) enum Param<'a> {
-    Text(&'a str),
-    Blob(&'a [u8]),
-    Int(i64),
-}
-
 /// One row of an answer.
 pub(super) struct Row(*mut ffi::sqlite3_stmt);
 
@@ -66,7 +59,7 @@ impl Row {
         unsafe { ffi::sqlite3_column_int64(self.0, column) }
     }
 
-    pub(super) fn bytes(&self, column: c_int) -> Vec<u8> {
+    fn bytes(&self, column: c_int) -> Vec<u8> {
         // SAFETY: as above. The bytes are good until the next step and are copied; empty ones have no address.
         unsafe {
             let at = ffi::sqlite3_column_blob(self.0, column);
@@ -78,13 +71,31 @@ impl Row {
     pub(super) fn text(&self, column: c_int) -> String {
         String::from_utf8_lossy(&self.bytes(column)).into_owned()
     }
+
+    fn cell(&self, column: c_int) -> SqlValue {
+        // SAFETY: as above; the type is asked for before anything converts the cell.
+        match unsafe { ffi::sqlite3_column_type(self.0, column) } {
+            ffi::SQLITE_INTEGER => SqlValue::Int(self.int(column)),
+            // SAFETY: as above.
+            ffi::SQLITE_FLOAT => SqlValue::Real(unsafe { ffi::sqlite3_column_double(self.0, column) }),
+            ffi::SQLITE_TEXT => SqlValue::Text(self.text(column)),
+            ffi::SQLITE_BLOB => SqlValue::Blob(self.bytes(column)),
+            _ => SqlValue::Null,
+        }
+    }
+
+    fn cells(&self) -> Vec<SqlValue> {
+        // SAFETY: as above.
+        let columns = unsafe { ffi::sqlite3_column_count(self.0) };
+        (0..columns).map(|column| self.cell(column)).collect()
+    }
 }
 
 /// An open database.
 pub(super) struct Db {
     raw: *mut ffi::sqlite3,
     client: Rc<Client>,
-    kept: Vec<(&'static str, *mut ffi::sqlite3_stmt)>,
+    kept: Vec<(String, *mut ffi::sqlite3_stmt)>,
 }
 
 impl Db {
@@ -115,19 +126,26 @@ impl Db {
         unsafe { ffi::sqlite3_get_autocommit(self.raw) != 0 }
     }
 
-    /// How many rows the last statement changed.
-    pub(super) fn changes(&self) -> i64 {
+    /// Whether a statement that has been run here only reads; one that could not be compiled does nothing at all.
+    pub(super) fn only_reads(&self, sql: &str) -> bool {
+        // SAFETY: kept statements live as long as the database.
+        self.find(sql).is_none_or(|statement| unsafe { ffi::sqlite3_stmt_readonly(statement) != 0 })
+    }
+
+    /// Runs a statement and collects its answer.
+    pub(super) fn answer(&mut self, sql: &str, params: &[SqlValue]) -> Result<SqlAnswer, Failure> {
+        let mut rows = Vec::new();
         // SAFETY: the database is open.
-        unsafe { ffi::sqlite3_changes64(self.raw) }
+        let before = unsafe { ffi::sqlite3_total_changes64(self.raw) };
+        self.run(sql, params, |row| rows.push(row.cells()))?;
+        // The number of the last statement's changes is that of an earlier one where this one cannot change anything.
+        // SAFETY: as above.
+        let changed = unsafe { ffi::sqlite3_total_changes64(self.raw) } - before;
+        Ok(SqlAnswer { rows, changes: changed.unsigned_abs() })
     }
 
     /// Runs a statement and hands its rows to `row`.
-    pub(super) fn run(
-        &mut self,
-        sql: &'static str,
-        params: &[Param<'_>],
-        mut row: impl FnMut(&Row),
-    ) -> Result<(), Failure> {
+    pub(super) fn run(&mut self, sql: &str, params: &[SqlValue], mut row: impl FnMut(&Row)) -> Result<(), Failure> {
         let statement = self.prepared(sql)?;
         // SAFETY: the statement belongs to this database and is not running; the parameters outlive its run and
         // are unbound after it.
@@ -164,30 +182,34 @@ impl Db {
         }
     }
 
-    fn prepared(&mut self, sql: &'static str) -> Result<*mut ffi::sqlite3_stmt, Failure> {
-        // The same text is the same constant, so comparing addresses would do; comparing texts is safe as well.
-        if let Some((_, statement)) = self.kept.iter().find(|(known, _)| ptr::eq(*known, sql) || *known == sql) {
-            return Ok(*statement);
+    fn find(&self, sql: &str) -> Option<*mut ffi::sqlite3_stmt> {
+        self.kept.iter().find(|(known, _)| known == sql).map(|(_, statement)| *statement)
+    }
+
+    fn prepared(&mut self, sql: &str) -> Result<*mut ffi::sqlite3_stmt, Failure> {
+        if let Some(statement) = self.find(sql) {
+            return Ok(statement);
         }
         let statement = self.prepare(sql, ffi::SQLITE_PREPARE_PERSISTENT)?;
-        self.kept.push((sql, statement));
+        self.kept.push((sql.to_string(), statement));
         Ok(statement)
     }
 
+    /// Compiles a text, which must be one statement.
     fn prepare(&mut self, sql: &str, flags: u32) -> Result<*mut ffi::sqlite3_stmt, Failure> {
         let mut statement = ptr::null_mut();
+        let mut rest = ptr::null();
+        let (start, len) = (sql.as_ptr().cast(), sql.len() as c_int);
         // SAFETY: the text is given with its length; the statement is finalized before the database is closed.
-        let code = unsafe {
-            ffi::sqlite3_prepare_v3(
-                self.raw,
-                sql.as_ptr().cast(),
-                sql.len() as c_int,
-                flags,
-                &raw mut statement,
-                ptr::null_mut(),
-            )
-        };
+        let code = unsafe { ffi::sqlite3_prepare_v3(self.raw, start, len, flags, &raw mut statement, &raw mut rest) };
         ok(code)?;
+        // SAFETY: SQLite leaves `rest` within the text.
+        let read = unsafe { rest.offset_from(start) } as usize;
+        if statement.is_null() || !sql[read..].trim().is_empty() {
+            // SAFETY: the statement is ours alone; finalizing none is allowed.
+            unsafe { ffi::sqlite3_finalize(statement) };
+            return Err(Failure(ffi::SQLITE_ERROR));
+        }
         Ok(statement)
     }
 }
@@ -214,19 +236,21 @@ pub(super) fn memory_used() -> i64 {
 
 /// # Safety
 /// The statement is not running, and the parameters stay where they are until it is reset.
-unsafe fn bind(statement: *mut ffi::sqlite3_stmt, params: &[Param<'_>]) -> c_int {
+unsafe fn bind(statement: *mut ffi::sqlite3_stmt, params: &[SqlValue]) -> c_int {
     for (index, param) in (1..).zip(params) {
         // SAFETY: the caller's promise; without a destructor SQLite takes no copy. An empty value needs an
         // address too, which a slice always has.
         let code = unsafe {
             match param {
-                Param::Text(text) => {
+                SqlValue::Null => ffi::sqlite3_bind_null(statement, index),
+                SqlValue::Int(number) => ffi::sqlite3_bind_int64(statement, index, *number),
+                SqlValue::Real(number) => ffi::sqlite3_bind_double(statement, index, *number),
+                SqlValue::Text(text) => {
                     ffi::sqlite3_bind_text(statement, index, text.as_ptr().cast(), text.len() as c_int, None)
                 }
-                Param::Blob(bytes) => {
+                SqlValue::Blob(bytes) => {
                     ffi::sqlite3_bind_blob(statement, index, bytes.as_ptr().cast(), bytes.len() as c_int, None)
                 }
-                Param::Int(number) => ffi::sqlite3_bind_int64(statement, index, *number),
             }
         };
         if code != ffi::SQLITE_OK {

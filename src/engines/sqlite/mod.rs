@@ -1,7 +1,8 @@
 //! SQLite, unmodified, as an engine under test: its own C code over the simulated disk, a stack per connection.
 //!
-//! [`vfs`] and [`methods`] are what SQLite calls, [`open_file`] what a file does, [`world`] what connections share; [`session`] turns
-//! operations into SQL and result codes into replies. `docs/sqlite.md` says what is promised and what was measured.
+//! It serves the family `sql`, and `kv` through [`OverSql`](crate::engine::sql::OverSql). [`vfs`] and [`methods`] are
+//! what SQLite calls, [`open_file`] what a file does, [`world`] what connections share; [`session`] hands statements
+//! over and turns result codes into replies. `docs/sqlite.md` says what is promised and what was measured.
 //!
 //! Invariant: SQLite is called inside a blocking task only, so every effect it has on the disk is a turn of the
 //! scheduler's.
@@ -23,7 +24,7 @@ use crate::aio::IOResult;
 use crate::disk::Io;
 use crate::engine::door::blocking::{BlockingConnection, Host};
 use crate::engine::door::{Shared, Task};
-use crate::engine::kv::Kv;
+use crate::engine::sql::Sql;
 use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
 
 use session::Session;
@@ -41,8 +42,8 @@ pub struct Sqlite {
     io: Arc<dyn Io>,
 }
 
-impl Engine<Kv> for Sqlite {
-    type Connection = BlockingConnection<Kv, Session>;
+impl Engine<Sql> for Sqlite {
+    type Connection = BlockingConnection<Sql, Session>;
 
     fn info() -> EngineInfo {
         EngineInfo {
@@ -50,20 +51,7 @@ impl Engine<Kv> for Sqlite {
             version: VERSION,
             about: "SQLite as shipped, over a file layer of ours",
             door: "coroutine",
-            serves: &[
-                "begin",
-                "read",
-                "write",
-                "delete",
-                "cas",
-                "add",
-                "append",
-                "dequeue",
-                "scan",
-                "commit",
-                "rollback",
-                "checkpoint",
-            ],
+            serves: SERVES,
             options: settings::OPTIONS,
             bugs: &[],
         }
@@ -109,6 +97,30 @@ impl Drop for Sqlite {
     }
 }
 
+/// Of the family `sql`, by the names of the history.
+const SERVES: &[&str] = &[
+    "begin",
+    "statement",
+    "read",
+    "write",
+    "delete",
+    "cas",
+    "add",
+    "append",
+    "enqueue",
+    "dequeue",
+    "scan",
+    "invariant",
+    "schema",
+    "savepoint",
+    "rollback-to",
+    "release",
+    "commit",
+    "rollback",
+    "checkpoint",
+    "vacuum",
+];
+
 const VERSION: &str = match libsqlite3_sys::SQLITE_VERSION.to_str() {
     Ok(version) => version,
     Err(_) => "unknown",
@@ -131,6 +143,7 @@ mod tests {
     use crate::disk::sim::{DiskConfig, SimDisk};
     use crate::engine::Connection;
     use crate::engine::kv::{KvOp, Value};
+    use crate::engine::sql::OverSql;
     use crate::history::ValueId;
 
     /// Opens a database, begins a write, and drops everything after `steps` steps of it.
@@ -138,7 +151,7 @@ mod tests {
         let disk = SimDisk::new(DiskConfig::default(), 1);
         let io = disk.io();
         let options = Options::resolve(settings::OPTIONS, &[], &Default::default(), &[]).expect("the defaults");
-        let mut engine = Sqlite::new(&Env { io: Arc::clone(&io), options }).expect("an engine");
+        let mut engine = OverSql::<Sqlite>::new(&Env { io: Arc::clone(&io), options }).expect("an engine");
         while let IOResult::IO(waits) = engine.open().expect("opens") {
             while !waits.finished() {
                 io.step().expect("something is in flight");

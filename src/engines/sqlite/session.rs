@@ -1,4 +1,4 @@
-//! One connection's blocking code: operations as SQL, result codes as replies.
+//! One connection's blocking code: statements handed to SQLite, result codes as replies.
 //!
 //! Invariant: between two operations SQLite's own idea of an open transaction and ours differ in one case only,
 //! when SQLite has rolled back by itself; the transaction is then *doomed*, and everything in it is refused
@@ -8,26 +8,16 @@ use std::rc::Rc;
 
 use libsqlite3_sys as ffi;
 
-use super::db::{Db, Failure, Param, Row};
+use super::db::{Db, Failure, Row};
 use super::settings::Settings;
 use super::world::{Client, World};
 use crate::engine::door::blocking::{Blocking, BlockingClient};
-use crate::engine::kv::{Key, Kv, KvOp, KvValue, Value, pop_front};
+use crate::engine::sql::{Param, Sql, SqlAnswer, SqlOp, SqlValue, Statement};
 use crate::engine::{EngineError, Reply};
 use crate::history::Class;
 
 /// The database's path on the simulated disk.
-pub(super) const PATH: &str = "kv.db";
-
-const GET: &str = "SELECT v FROM kv WHERE k = ?1";
-const PUT: &str = "INSERT INTO kv VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
-const DELETE: &str = "DELETE FROM kv WHERE k = ?1";
-const CREATE: &str = "INSERT INTO kv VALUES (?1, ?2) ON CONFLICT (k) DO NOTHING";
-const REPLACE: &str = "UPDATE kv SET v = ?2 WHERE k = ?1 AND v = ?3";
-const ADD: &str = "INSERT INTO kv VALUES (?1, CAST(?2 AS BLOB)) ON CONFLICT (k) DO UPDATE \
-    SET v = CAST(CAST(CAST(v AS TEXT) AS INTEGER) + ?2 AS BLOB) RETURNING CAST(CAST(v AS TEXT) AS INTEGER)";
-const APPEND: &str = "INSERT INTO kv VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = CAST(v || excluded.v AS BLOB)";
-const SCAN: &str = "SELECT k, v FROM kv WHERE k BETWEEN ?1 AND ?2 ORDER BY k";
+pub(super) const PATH: &str = "main.db";
 
 /// A connection, opened with its first operation.
 pub struct Session {
@@ -55,7 +45,8 @@ impl Session {
             if mode.first().is_none_or(|mode| *mode != settings.journal_mode) {
                 return Err(Failure(ffi::SQLITE_BUSY));
             }
-            db.run_once("CREATE TABLE IF NOT EXISTS kv (k TEXT PRIMARY KEY, v BLOB)")?;
+            // Reads something, so that what a crash has left behind is recovered now.
+            db.run_once("PRAGMA user_version")?;
             Ok(())
         })
         .map_err(error)
@@ -91,18 +82,18 @@ impl Session {
         Ok(self.db.as_mut().expect("just opened"))
     }
 
-    fn begin(&mut self) -> Result<Reply<KvValue>, EngineError> {
+    fn begin(&mut self) -> Result<Reply<SqlAnswer>, EngineError> {
         let sql = if self.settings.immediate { "BEGIN IMMEDIATE" } else { "BEGIN DEFERRED" };
         match self.guarded(|session| session.db()?.run(sql, &[], |_| {})) {
             Ok(()) => {
                 self.in_transaction = true;
-                Ok(Reply::Ok(KvValue::Unit))
+                Ok(Reply::Ok(SqlAnswer::default()))
             }
             Err(failure) => refused(failure),
         }
     }
 
-    fn commit(&mut self) -> Result<Reply<KvValue>, EngineError> {
+    fn commit(&mut self) -> Result<Reply<SqlAnswer>, EngineError> {
         if let Some(class) = self.doomed.take() {
             self.in_transaction = false;
             return Ok(Reply::Refused(class));
@@ -110,7 +101,7 @@ impl Session {
         match self.guarded(|session| session.db()?.run("COMMIT", &[], |_| {})) {
             Ok(()) => {
                 self.in_transaction = false;
-                Ok(Reply::Ok(KvValue::Unit))
+                Ok(Reply::Ok(SqlAnswer::default()))
             }
             Err(failure) => {
                 // After a refusal SQLite would let the client try again; ours takes it for the end.
@@ -132,7 +123,7 @@ impl Session {
     }
 
     /// A checkpoint counts as done when it has moved everything: the promise *at checkpoint* hangs on it.
-    fn checkpoint(&mut self) -> Result<Reply<KvValue>, EngineError> {
+    fn checkpoint(&mut self) -> Result<Reply<SqlAnswer>, EngineError> {
         if !self.settings.is_wal() {
             return Ok(Reply::Refused(Class::Unsupported));
         }
@@ -140,31 +131,29 @@ impl Session {
         let mut all_moved = false;
         let read = |row: &Row| all_moved = row.int(0) == 0 && row.int(1) == row.int(2);
         match self.guarded(|session| session.db()?.run(sql, &[], read)) {
-            Ok(()) if all_moved => Ok(Reply::Ok(KvValue::Unit)),
+            Ok(()) if all_moved => Ok(Reply::Ok(SqlAnswer::default())),
             Ok(()) => Ok(Reply::Refused(Class::Busy)),
             Err(failure) => refused(failure),
         }
     }
 
-    /// An operation on data, inside a transaction or alone.
-    fn member(&mut self, op: &KvOp) -> Result<Reply<KvValue>, EngineError> {
+    /// A statement, inside a transaction or alone.
+    fn statement(&mut self, statement: &Statement) -> Result<Reply<SqlAnswer>, EngineError> {
         if let Some(class) = self.doomed {
             return Ok(Reply::Refused(class));
         }
         let alone = !self.in_transaction;
-        let failure = match self.guarded(|session| data_operation(session.db()?, op, alone)) {
-            Ok(value) => return Ok(Reply::Ok(value)),
+        let params: Vec<SqlValue> = statement.params.iter().map(Param::value).collect();
+        let failure = match self.guarded(|session| session.db()?.answer(&statement.sql, &params)) {
+            Ok(answer) => return Ok(Reply::Ok(answer)),
             Err(failure) => failure,
         };
-        if alone {
-            // What is left of an operation of several statements.
-            self.roll_back().ok();
-        } else if self.db.as_ref().is_none_or(Db::is_idle) {
+        let only_reads = self.db.as_ref().is_none_or(|db| db.only_reads(&statement.sql));
+        if !alone && self.db.as_ref().is_none_or(Db::is_idle) {
             self.doomed = Some(class(failure));
         }
-        let reads = matches!(op, KvOp::Get(_) | KvOp::Scan(..));
         // Alone, a write commits by itself, and is as much in doubt as a commit.
-        if alone && !reads && !without_effect(failure) { unknown(failure) } else { refused(failure) }
+        if alone && !only_reads && !without_effect(failure) { unknown(failure) } else { refused(failure) }
     }
 }
 
@@ -183,18 +172,17 @@ impl Blocking for Session {
     }
 }
 
-impl BlockingClient<Kv> for Session {
-    fn call(&mut self, op: &KvOp) -> Result<Reply<KvValue>, EngineError> {
+impl BlockingClient<Sql> for Session {
+    fn call(&mut self, op: &SqlOp) -> Result<Reply<SqlAnswer>, EngineError> {
         match op {
-            KvOp::Begin => self.begin(),
-            KvOp::Commit => self.commit(),
-            KvOp::Rollback => match self.guarded(Self::roll_back) {
-                Ok(()) => Ok(Reply::Ok(KvValue::Unit)),
+            SqlOp::Begin => self.begin(),
+            SqlOp::Run(statement) | SqlOp::Maintain(statement) => self.statement(statement),
+            SqlOp::Commit => self.commit(),
+            SqlOp::Rollback => match self.guarded(Self::roll_back) {
+                Ok(()) => Ok(Reply::Ok(SqlAnswer::default())),
                 Err(failure) => unknown(failure),
             },
-            KvOp::Checkpoint => self.checkpoint(),
-            KvOp::Vacuum => Ok(Reply::Refused(Class::Unsupported)),
-            _ => self.member(op),
+            SqlOp::Checkpoint => self.checkpoint(),
         }
     }
 
@@ -202,72 +190,6 @@ impl BlockingClient<Kv> for Session {
         self.client.forget_interrupt();
         let _ = self.guarded(Self::roll_back);
     }
-}
-
-fn data_operation(db: &mut Db, op: &KvOp, alone: bool) -> Result<KvValue, Failure> {
-    match op {
-        KvOp::Get(key) => read(db, key).map(KvValue::Bytes),
-        KvOp::Put(key, value) => {
-            db.run(PUT, &[Param::Text(key), Param::Blob(&value.bytes())], |_| {})?;
-            Ok(KvValue::Unit)
-        }
-        KvOp::Delete(key) => {
-            db.run(DELETE, &[Param::Text(key)], |_| {})?;
-            Ok(KvValue::Bool(db.changes() > 0))
-        }
-        KvOp::Cas { key, expected, new } => compare_and_set(db, key, *expected, *new),
-        KvOp::Add(key, delta) => {
-            let mut sum = 0;
-            db.run(ADD, &[Param::Text(key), Param::Int(*delta)], |row| sum = row.int(0))?;
-            Ok(KvValue::Int(sum))
-        }
-        KvOp::Append(key, value) => {
-            db.run(APPEND, &[Param::Text(key), Param::Blob(&value.element())], |_| {})?;
-            Ok(KvValue::Unit)
-        }
-        KvOp::Pop(key) if alone => {
-            db.run("BEGIN IMMEDIATE", &[], |_| {})?;
-            let popped = pop(db, key)?;
-            db.run("COMMIT", &[], |_| {})?;
-            Ok(popped)
-        }
-        KvOp::Pop(key) => pop(db, key),
-        KvOp::Scan(from, to) => {
-            let mut rows = Vec::new();
-            db.run(SCAN, &[Param::Text(from), Param::Text(to)], |row| rows.push((row.text(0), row.bytes(1))))?;
-            Ok(KvValue::Rows(rows))
-        }
-        KvOp::Begin | KvOp::Commit | KvOp::Rollback | KvOp::Checkpoint | KvOp::Vacuum => {
-            unreachable!("not an operation on data")
-        }
-    }
-}
-
-fn read(db: &mut Db, key: &Key) -> Result<Option<Vec<u8>>, Failure> {
-    let mut found = None;
-    db.run(GET, &[Param::Text(key)], |row| found = Some(row.bytes(0)))?;
-    Ok(found)
-}
-
-fn compare_and_set(db: &mut Db, key: &Key, expected: Option<Value>, new: Value) -> Result<KvValue, Failure> {
-    let (key, new) = (Param::Text(key), new.bytes());
-    match expected.map(|value| value.bytes()) {
-        None => db.run(CREATE, &[key, Param::Blob(&new)], |_| {})?,
-        Some(old) => db.run(REPLACE, &[key, Param::Blob(&new), Param::Blob(&old)], |_| {})?,
-    }
-    Ok(KvValue::Bool(db.changes() > 0))
-}
-
-/// Takes the first element off a list. A list that has become empty is no longer there.
-fn pop(db: &mut Db, key: &Key) -> Result<KvValue, Failure> {
-    let list = read(db, key)?.unwrap_or_default();
-    let (first, rest) = pop_front(&list);
-    if first.is_some() && rest.is_empty() {
-        db.run(DELETE, &[Param::Text(key)], |_| {})?;
-    } else if first.is_some() {
-        db.run(PUT, &[Param::Text(key), Param::Blob(rest)], |_| {})?;
-    }
-    Ok(KvValue::Bytes(first.map(<[u8]>::to_vec)))
 }
 
 /// The class the history records for a result code.
@@ -285,9 +207,19 @@ pub(super) const fn class(failure: Failure) -> Class {
     }
 }
 
+/// A statement that SQLite does not accept: a mistake in its text, or a name that another connection has just
+/// taken away. SQLite undoes the statement and goes on.
+const fn not_accepted(failure: Failure) -> bool {
+    failure.primary() == ffi::SQLITE_ERROR
+}
+
 /// Whether a statement that commits by itself has surely had no effect: SQLite met this before its commit began.
 const fn without_effect(failure: Failure) -> bool {
-    matches!(class(failure), Class::Conflict | Class::Busy | Class::Constraint | Class::ReadOnly | Class::Interrupted)
+    not_accepted(failure)
+        || matches!(
+            class(failure),
+            Class::Conflict | Class::Busy | Class::Constraint | Class::ReadOnly | Class::Interrupted
+        )
 }
 
 /// SQLite misused or not understood: the adaptor's mistake, or something that should not happen.
@@ -295,14 +227,14 @@ fn error(failure: Failure) -> EngineError {
     EngineError::new(class(failure), failure.describe())
 }
 
-fn refused(failure: Failure) -> Result<Reply<KvValue>, EngineError> {
+fn refused(failure: Failure) -> Result<Reply<SqlAnswer>, EngineError> {
     match class(failure) {
-        Class::Other => Err(error(failure)),
+        Class::Other if !not_accepted(failure) => Err(error(failure)),
         class => Ok(Reply::Refused(class)),
     }
 }
 
-fn unknown(failure: Failure) -> Result<Reply<KvValue>, EngineError> {
+fn unknown(failure: Failure) -> Result<Reply<SqlAnswer>, EngineError> {
     match class(failure) {
         Class::Other => Err(error(failure)),
         class => Ok(Reply::Unknown(class)),

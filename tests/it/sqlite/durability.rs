@@ -4,8 +4,8 @@
 
 use squall::disk::sim::DiskConfig;
 use squall::engine::{Durability, Engine};
-use squall::engines::sqlite::Sqlite;
 
+use super::Sqlite;
 use super::stepper::options;
 use super::toll::toll;
 

@@ -2,10 +2,10 @@
 //! of `docs/sqlite.md`.
 
 use squall::disk::sim::DiskConfig;
-use squall::engines::sqlite::Sqlite;
 use squall::history::CrashKind;
 use squall::tape::Stream;
 
+use super::Sqlite;
 use super::stepper::{Fate, Run};
 
 /// What many crashes came to.
