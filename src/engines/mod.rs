@@ -6,3 +6,5 @@
 pub mod dinghy;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "turso")]
+pub mod turso;

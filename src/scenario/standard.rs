@@ -2,11 +2,13 @@
 
 use super::registry::Registry;
 use crate::engine::kv::Kv;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "turso"))]
 use crate::engine::sql::{OverSql, Sql};
 use crate::engines::dinghy::Dinghy;
 #[cfg(feature = "sqlite")]
 use crate::engines::sqlite::Sqlite;
+#[cfg(feature = "turso")]
+use crate::engines::turso::Turso;
 use crate::{property, workload};
 
 macro_rules! embedded {
@@ -55,6 +57,8 @@ impl Registry {
         let registry = Self::new().engine::<Kv, Dinghy>();
         #[cfg(feature = "sqlite")]
         let registry = registry.engine::<Kv, OverSql<Sqlite>>().engine::<Sql, Sqlite>();
+        #[cfg(feature = "turso")]
+        let registry = registry.engine::<Kv, OverSql<Turso>>().engine::<Sql, Turso>();
         registry.standard_workloads().standard_properties().scenarios(SCENARIOS)
     }
 

@@ -19,3 +19,5 @@ mod real;
 mod sched;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "turso")]
+mod turso;

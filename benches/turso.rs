@@ -1,0 +1,77 @@
+//! Statement steps a second of Turso on one core, judged by nobody: what it costs to drive it.
+//!
+//! A step is one call of `Statement::step`, which goes on until the statement waits for I/O, gives way, has a row
+//! or is done; it is a turn of a connection. Turns of I/O are counted apart.
+//!
+//! `cargo bench --bench turso --features turso`
+
+#![allow(clippy::print_stdout, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use squall::engine::kv::Kv;
+use squall::engine::sql::OverSql;
+use squall::engine::{Engine, OptionValue, Options};
+use squall::engines::turso::Turso;
+use squall::sim::{self, RunConfig, WorldConfig};
+use squall::tape::{Actor, ENGINE, Ratio, Tape};
+use squall::trace::{Observer, Turn};
+use squall::workload::{Knobs, kv};
+
+const RUNS: u64 = 20;
+
+#[derive(Default)]
+struct Count {
+    steps: u64,
+    turns: u64,
+}
+
+impl Observer for Count {
+    fn turn(&mut self, turn: &Turn<'_>) {
+        self.turns += 1;
+        self.steps += u64::from(matches!(turn.actor, Actor::Connection(connection) if connection != ENGINE));
+    }
+}
+
+fn options(journal_mode: &str, begin: &str) -> Options {
+    let given = [("journal_mode", journal_mode), ("begin", begin)]
+        .map(|(key, word)| (key.to_string(), OptionValue::Text(word.to_string())));
+    let info = Turso::info();
+    Options::resolve(info.options, info.bugs, &BTreeMap::from(given), &[]).expect("the engine has these options")
+}
+
+/// Steps and turns of one run.
+fn run(options: &Options, workload: &str, seed: u64, crashes: bool) -> Count {
+    let workload = kv::by_name(workload).expect("a workload of the crate");
+    let knobs = Knobs { keys: 200, value_bytes: 400, transaction_ops: 8, ..Knobs::default() };
+    let mut world = WorldConfig::default();
+    if crashes {
+        world.crash.rate = Ratio::new(1, 5_000);
+    }
+    let plan = workload.plan(&knobs, seed, 4, 200);
+    let config = RunConfig { seed, options: options.clone(), plan, world };
+    let mut count = Count::default();
+    let tape = Tape::seeded(seed);
+    let result = sim::run_observed::<Kv, OverSql<Turso>>(&config, &*workload, &[], &mut [], tape, Some(&mut count));
+    assert!(result.ops.ok > 100, "{:?}", result.findings);
+    count
+}
+
+fn main() {
+    println!(
+        "{:>5} {:>11} {:>11} {:>8} {:>14} {:>14}",
+        "mode", "begin", "workload", "crashes", "steps a second", "turns a second"
+    );
+    for (mode, begin) in [("wal", "immediate"), ("mvcc", "concurrent")] {
+        for (workload, crashes) in [("rw-register", false), ("rw-register", true), ("bank", false)] {
+            let options = options(mode, begin);
+            let start = Instant::now();
+            let counts: Vec<Count> = (0..RUNS).map(|seed| run(&options, workload, seed, crashes)).collect();
+            let elapsed = start.elapsed().as_secs_f64();
+            let rate = |of: fn(&Count) -> u64| counts.iter().map(of).sum::<u64>() as f64 / elapsed;
+            let (steps, turns) = (rate(|count| count.steps), rate(|count| count.turns));
+            println!("{mode:>5} {begin:>11} {workload:>11} {crashes:>8} {steps:>14.0} {turns:>14.0}");
+        }
+    }
+}
