@@ -13,6 +13,7 @@ mod guide;
 mod judge;
 #[cfg(unix)]
 mod parity;
+mod pinned;
 mod property;
 #[cfg(unix)]
 mod real;
