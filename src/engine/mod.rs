@@ -141,6 +141,17 @@ pub struct Promises {
     pub durability: Durability,
 }
 
+/// A fault that an engine may ask to be spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spared {
+    /// A failed sync: what is acknowledged after it may build upon what it lost.
+    FailedSync,
+    /// The loss of what a killed process had left in the page cache: what recovery found there and answered
+    /// from, without a sync of its own, may vanish when the system or the power fails.
+    LossAfterKill,
+}
+
 /// A bug that an engine can be told to have, to measure the tool that looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct BugInfo {
@@ -190,10 +201,10 @@ pub trait Engine<F: Family>: Sized + 'static {
     /// What it promises with these options.
     fn promises(options: &Options) -> Promises;
 
-    /// Whether it keeps its promises when a sync fails. An engine that says no is given no failed sync, unless a
-    /// scenario names it in `engines`; what is left out is listed with the skipped.
-    fn survives_failed_sync() -> bool {
-        true
+    /// The faults under which it does not keep its promises. It is spared them unless a scenario names it in
+    /// `engines`; what is left out is listed with the skipped.
+    fn spared() -> &'static [Spared] {
+        &[]
     }
 
     /// Builds it; nothing is read or written yet.

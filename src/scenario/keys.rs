@@ -231,6 +231,12 @@ pub const KEYS: &[Key] = &[
     key("crash.kill", whole(0, 1_000, &[(0, 0, 1), (1, 4, 2)]), "2", "The weight of a process kill."),
     key("crash.os", whole(0, 1_000, &[(1, 4, 1)]), "3", "The weight of an operating system crash."),
     key("crash.power", whole(0, 1_000, &[(1, 4, 1)]), "3", "The weight of a power loss."),
+    key(
+        "crash.kill-writes-back",
+        Kind::Drawn(Domain::Flag(Ratio::new(1, 10))),
+        "false",
+        "What a killed process left in the page cache is written before anything else stops.",
+    ),
     key("crash.in-recovery", IN_RECOVERY, "\"3/10\"", "How likely a recovery is struck by another crash."),
     key("limits.turns-max", whole(1, 1_000_000_000, &[]), "1000000", "Turns of a run, at most."),
     key(

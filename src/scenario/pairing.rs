@@ -11,7 +11,7 @@ use super::model::{EngineEntry, Scenario, draw_key, names};
 use super::registry::Registry;
 use super::run::{RunError, Target};
 use super::value::{Domain, Spec};
-use crate::engine::{OptionInfo, OptionValue, Options};
+use crate::engine::{OptionInfo, OptionValue, Options, Spared};
 use crate::tape::Ratio;
 
 /// Seeds looked at to see what a workload needs: knobs are drawn, and so are needs.
@@ -80,8 +80,11 @@ impl Pairing {
             world: drawn.world,
         };
         let target = registry.target(&configuration)?;
-        if spares_syncs(scenario, target) {
-            configuration.world.disk.sync_eio = Ratio::ZERO;
+        for spared in spared(scenario, target) {
+            match spared {
+                Spared::FailedSync => configuration.world.disk.sync_eio = Ratio::ZERO,
+                Spared::LossAfterKill => configuration.world.crash.kill_writes_back = true,
+            }
         }
         configuration.engine = complete(target, &configuration.engine)?;
         if configuration.properties.is_empty() {
@@ -92,10 +95,26 @@ impl Pairing {
     }
 }
 
-/// Whether the engine is spared failed syncs that the scenario has for others.
-fn spares_syncs(scenario: &Scenario, target: &dyn Target) -> bool {
-    let asks = scenario.entries().iter().any(|entry| entry.key == "disk.sync-eio");
-    asks && scenario.engines.is_empty() && !target.survives_failed_sync()
+/// What the engine is spared of that which the scenario has for others.
+fn spared(scenario: &Scenario, target: &dyn Target) -> impl Iterator<Item = Spared> {
+    let unnamed = scenario.engines.is_empty();
+    target.spared().iter().copied().filter(move |spared| {
+        let key = spared_key(*spared).0;
+        unnamed && scenario.entries().iter().any(|entry| entry.key == key)
+    })
+}
+
+/// The key that asks for a fault, and what an engine does not promise that is spared it.
+const fn spared_key(spared: Spared) -> (&'static str, &'static str) {
+    match spared {
+        Spared::FailedSync => {
+            ("disk.sync-eio", "only `disk.sync-eio`: the engine does not promise to survive a failed sync")
+        }
+        Spared::LossAfterKill => (
+            "crash.rate",
+            "only the loss of what a killed process has left unsynced: the engine's recovery does not promise to sync it",
+        ),
+    }
 }
 
 /// Whether a scenario can run on an engine.
@@ -136,9 +155,8 @@ impl Registry {
             match self.serves(scenario, target)? {
                 Served::Yes(pairing) => {
                     pairings.push(*pairing);
-                    if spares_syncs(scenario, target) {
-                        let key = "disk.sync-eio";
-                        skip(name, format!("only `{key}`: the engine does not promise to survive a failed sync"));
+                    for spared in spared(scenario, target) {
+                        skip(name, spared_key(spared).1.to_string());
                     }
                 }
                 Served::No(reason) => skip(name, reason),

@@ -9,7 +9,7 @@ use toml::Table;
 
 use super::configuration::Configuration;
 use super::plan_text;
-use crate::engine::{Engine, EngineInfo, Family, OptionError, Options, Promises};
+use crate::engine::{Engine, EngineInfo, Family, OptionError, Options, Promises, Spared};
 use crate::property::Property;
 use crate::sched::Origin;
 use crate::sim::{self, RunConfig, RunResult};
@@ -89,7 +89,7 @@ pub(super) trait Target {
     fn info(&self) -> &EngineInfo;
     fn family(&self) -> &'static str;
     fn promises(&self, options: &Options) -> Promises;
-    fn survives_failed_sync(&self) -> bool;
+    fn spared(&self) -> &'static [Spared];
     /// What the workload needs with these knobs and the engine does not serve.
     fn missing(&self, shelf: Option<&dyn Any>, workload: &str, knobs: &Knobs) -> Result<Vec<&'static str>, RunError>;
     /// The properties that judge the workload when nobody names others.
@@ -130,8 +130,8 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
         F::NAME
     }
 
-    fn survives_failed_sync(&self) -> bool {
-        E::survives_failed_sync()
+    fn spared(&self) -> &'static [Spared] {
+        E::spared()
     }
 
     fn promises(&self, options: &Options) -> Promises {

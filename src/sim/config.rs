@@ -60,13 +60,23 @@ pub struct CrashConfig {
     pub os: u32,
     /// The weight of a power loss.
     pub power: u32,
+    /// What a killed process has left in the page cache reaches the medium before anything else stops.
+    pub kill_writes_back: bool,
     /// How likely recovery is struck by another crash.
     pub in_recovery: Ratio,
 }
 
 impl Default for CrashConfig {
     fn default() -> Self {
-        Self { rate: Ratio::ZERO, crashes_max: 3, kill: 2, os: 3, power: 3, in_recovery: Ratio::new(3, 10) }
+        Self {
+            rate: Ratio::ZERO,
+            crashes_max: 3,
+            kill: 2,
+            os: 3,
+            power: 3,
+            kill_writes_back: false,
+            in_recovery: Ratio::new(3, 10),
+        }
     }
 }
 

@@ -660,6 +660,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         {
             let mut core = self.core.lock();
             self.disk.crash(kind, &mut core.tape);
+            if kind == CrashKind::Kill && self.config.world.crash.kill_writes_back {
+                self.disk.write_back();
+            }
             core.clear();
         }
         self.pump.store(0, Ordering::Relaxed);

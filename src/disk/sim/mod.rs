@@ -232,6 +232,17 @@ impl SimDisk {
         crash::crash(&mut self.lock(), kind, tape)
     }
 
+    /// The operating system writes all that is in its page cache, and the device all that is in its own: what has
+    /// been applied is durable.
+    pub fn write_back(&self) {
+        let state = &mut *self.lock();
+        for file in &mut state.world.files {
+            file.settle(file.pending.len(), &mut state.pool);
+        }
+        state.world.names.write_back();
+        state.world.collect();
+    }
+
     /// The disk as it is now, with what is in flight.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

@@ -138,6 +138,12 @@ impl Names {
         });
     }
 
+    /// Makes all changes durable.
+    pub(super) fn write_back(&mut self) {
+        self.pending.clear();
+        self.durable = self.now.clone();
+    }
+
     /// Every file that has a name now, durably, or after some crash.
     pub(super) fn files(&self) -> BTreeSet<FileId> {
         let pending = self.pending.iter().filter_map(|entry| entry.change.file());

@@ -6,7 +6,7 @@
 use super::{Param, Sql, SqlAnswer, SqlOp, SqlValue, Statement};
 use crate::aio::IOResult;
 use crate::engine::kv::{Kv, KvOp, KvValue};
-use crate::engine::{Connection, Engine, EngineError, EngineInfo, Env, Options, Promises, Reply};
+use crate::engine::{Connection, Engine, EngineError, EngineInfo, Env, Options, Promises, Reply, Spared};
 use crate::history::Class;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS kv (k TEXT PRIMARY KEY, v BLOB, popped BLOB)";
@@ -65,8 +65,8 @@ impl<E: Engine<Sql>> Engine<Kv> for OverSql<E> {
         E::promises(options)
     }
 
-    fn survives_failed_sync() -> bool {
-        E::survives_failed_sync()
+    fn spared() -> &'static [Spared] {
+        E::spared()
     }
 
     fn new(env: &Env) -> Result<Self, EngineError> {

@@ -25,7 +25,7 @@ use crate::disk::Io;
 use crate::engine::door::blocking::{BlockingConnection, Host};
 use crate::engine::door::{Shared, Task};
 use crate::engine::sql::Sql;
-use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
+use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises, Spared};
 
 use session::Session;
 use settings::Settings;
@@ -58,9 +58,10 @@ impl Engine<Sql> for Sqlite {
     }
 
     /// It writes on after a sync that failed, as if the pages were still there to be synced; after the next crash
-    /// its index and table may differ.
-    fn survives_failed_sync() -> bool {
-        false
+    /// its index and table may differ. Its recovery believes the journal and the log as it finds them and syncs
+    /// neither: a commit that a killed process had written but not synced can be read, and then be lost.
+    fn spared() -> &'static [Spared] {
+        &[Spared::FailedSync, Spared::LossAfterKill]
     }
 
     fn promises(options: &Options) -> Promises {

@@ -27,7 +27,7 @@ use turso_core::{
 use crate::aio::IOResult;
 use crate::disk::Io;
 use crate::engine::sql::Sql;
-use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
+use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises, Spared};
 use crate::return_if_io;
 
 use errors::broken;
@@ -121,9 +121,10 @@ impl Engine<Sql> for Turso {
         }
     }
 
-    /// It ends its process when a sync fails, unless told otherwise; a process that ends is a finding here.
-    fn survives_failed_sync() -> bool {
-        false
+    /// It ends its process when a sync fails, unless told otherwise; a process that ends is a finding here. What its
+    /// recovery finds it does not promise to sync, no more than SQLite does.
+    fn spared() -> &'static [Spared] {
+        &[Spared::FailedSync, Spared::LossAfterKill]
     }
 
     fn promises(options: &Options) -> Promises {

@@ -81,3 +81,22 @@ fn the_readme_documents_every_key() {
     }
     assert!(missing.is_empty(), "workloads/README.md lacks these rows:\n{missing}");
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_is_spared_what_it_does_not_promise_to_survive_unless_it_is_named() {
+    const TEXT: &str = "workload = \"register\"\n[disk]\nsync-eio = \"1/9\"\n[crash]\nrate = \"1/9\"\n";
+    let registry = Registry::standard()
+        .scenario("all", TEXT)
+        .scenario("named", format!("engines = [\"sqlite\", \"dinghy\"]\n{TEXT}"));
+    let spared = |name: &str, engine: &str| {
+        let scenario = registry.library().embedded(name, &[]).unwrap();
+        let (pairings, skipped) = registry.pair(&scenario, &[engine.to_string()]).unwrap();
+        let world = pairings[0].configure(&registry, &scenario, 1).unwrap().world;
+        let said = skipped.iter().filter(|skipped| skipped.engine == engine).count();
+        (world.disk.sync_eio.is_zero(), world.crash.kill_writes_back, said)
+    };
+    assert_eq!(spared("all", "sqlite"), (true, true, 2));
+    assert_eq!(spared("all", "dinghy"), (false, false, 0));
+    assert_eq!(spared("named", "sqlite"), (false, false, 0));
+}

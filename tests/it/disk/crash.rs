@@ -41,6 +41,13 @@ fn a_process_kill_loses_nothing_that_was_applied() {
 }
 
 #[test]
+fn what_the_system_has_written_back_survives_it() {
+    check("write a 0 BBBB; writeback; CRASH os", &["a=BBBB"]);
+    check("create b; write b 0 BB; remove a; CRASH kill; writeback; CRASH power", &["b=BB"]);
+    check("fly write a 0 BBBB; CRASH kill; writeback; CRASH os", &["a=AAAA", "a=BBBB"]);
+}
+
+#[test]
 fn an_operation_in_flight_happens_or_not_when_the_process_is_killed() {
     check("fly write a 0 BBBB; CRASH kill", &["a=AAAA", "a=BBBB"]);
     check("fly write a 0 B; fly write a 3 C; CRASH kill", &["a=AAAA", "a=BAAA", "a=AAAC", "a=BAAC"]);

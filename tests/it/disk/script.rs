@@ -7,6 +7,7 @@
 //! close a             no more use of it
 //! fly write a 0 AA    submitted, and given no turn    land                  turns for all in flight, in order
 //! CRASH os            or kill, or power               faults on             off at the start
+//! writeback           all that was applied is durable
 //! ```
 //!
 //! The outcome is the answers that were not plain successes, then every file: `a=A*512 B4`. A dot is a zero
@@ -93,6 +94,7 @@ impl Player {
             }
             ["land"] => std::mem::take(&mut self.flying).into_iter().for_each(|flight| self.land(flight)),
             ["faults", on] => self.disk.set_faults(*on == "on"),
+            ["writeback"] => self.disk.write_back(),
             ["CRASH", kind] => self.crash(kind),
             _ => {
                 self.submit(words);
