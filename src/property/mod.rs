@@ -24,7 +24,7 @@ pub use bank_total::BankTotal;
 pub use durability::Durable;
 pub use garbage::Garbage;
 pub use integrity::Integrity;
-pub use isolation::{ListAppend, RwRegister};
+pub use isolation::{ListAppend, Opacity, RwRegister};
 pub use linearizability::Linearizability;
 pub use scan::Scan;
 
@@ -108,6 +108,7 @@ pub fn all() -> Vec<Box<dyn Property>> {
         Box::<Integrity>::default(),
         Box::<Linearizability>::default(),
         Box::<ListAppend>::default(),
+        Box::<Opacity>::default(),
         Box::<RwRegister>::default(),
         Box::<Scan>::default(),
     ]

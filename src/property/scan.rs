@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::cells::{Cell, Deed, Kind, cells};
 use super::digest::{Digest, Fate, NEVER, Op};
-use super::isolation::{self, Shape};
+use super::isolation::{self, Doomed, Shape};
 use super::{Finding, Judgement, Property, RunRecord, Verdict};
 use crate::engine::{Durability, Isolation};
 use crate::history::Datum;
@@ -50,7 +50,7 @@ impl Property for Scan {
         if let Some(finding) = moments(run, &digest, &cells) {
             return Judgement::violated(finding, compared);
         }
-        let isolation = isolation::judge_as(Shape::Registers, self.name(), run, &digest, &cells);
+        let isolation = isolation::judge_as((Shape::Registers, Doomed::Writes), self.name(), run, &digest, &cells);
         match isolation.verdict {
             Verdict::Violated(_) => isolation,
             Verdict::Inconclusive(reason) if isolation.compared > 0 => {

@@ -3,7 +3,7 @@
 //! Invariant: a process of a ledger does one thing at a time and is never used again after an answer that
 //! did not come; an engine's orders of commits are compared within an era only, eras come one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::history::Datum;
@@ -12,7 +12,7 @@ use crate::property::cells::{Cell, Deed, Kind, Touch};
 use crate::property::digest::{Digest, Fate};
 
 /// Processes of what was read back and of units without an end are numbered from here.
-const STRANGERS: u32 = 1 << 30;
+pub(super) const STRANGERS: u32 = 1 << 30;
 
 /// Which cells are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,15 @@ impl Shape {
     }
 }
 
+/// What is looked at of transactions that were not surely committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doomed {
+    /// Their writes, which nobody may read.
+    Writes,
+    /// What they read, too: as if each were also a transaction that only reads, and commits.
+    WritesAndReads,
+}
+
 /// The judges' history, and where its transactions come from.
 pub(super) struct Ledger {
     pub(super) history: TxnHistory,
@@ -55,7 +64,12 @@ type Step<'a> = (usize, usize, Deed<'a>);
 
 impl Ledger {
     /// The ledger of these eras; nothing when it is not known what they began with, or nothing happened.
-    pub(super) fn new(shape: Shape, digest: &Digest<'_>, cells: &[Cell<'_>], eras: Range<u32>) -> Option<Self> {
+    pub(super) fn new(
+        (shape, doomed): (Shape, Doomed),
+        digest: &Digest<'_>,
+        cells: &[Cell<'_>],
+        eras: Range<u32>,
+    ) -> Option<Self> {
         let taken: Vec<usize> = (0..cells.len()).filter(|&cell| shape.takes(&cells[cell], digest)).collect();
         let mut ledger = Self { history: TxnHistory::new(), origin: Vec::new() };
         let keys: Vec<Value> = cells.iter().map(|cell| ledger.history.values.text(cell.key)).collect();
@@ -79,6 +93,15 @@ impl Ledger {
             }
             for step in steps.iter() {
                 ledger.step(shape, digest, keys[step.1], deleted[step.1], step);
+            }
+            if doomed == Doomed::WritesAndReads && digest.units[unit].fate != Fate::Sure {
+                let reads = own_reads_left_out(steps);
+                if !reads.is_empty() {
+                    ledger.begin_reader(digest, unit, &reads);
+                    for step in reads {
+                        ledger.step(shape, digest, keys[step.1], deleted[step.1], step);
+                    }
+                }
             }
         }
         (!ledger.origin.is_empty()).then_some(ledger)
@@ -140,6 +163,14 @@ impl Ledger {
         self.origin.push(Some(index));
     }
 
+    /// A transaction that reads what this unit has read, and commits when it had read the last of it.
+    fn begin_reader(&mut self, digest: &Digest<'_>, index: usize, reads: &[&Step<'_>]) {
+        let to = reads.iter().map(|step| digest.ops[step.0].to).max().unwrap_or(NEVER);
+        let process = STRANGERS + 1 + (digest.units.len() + index) as u32;
+        self.history.begin(process, (digest.units[index].from, Some(to)), Outcome::Committed);
+        self.origin.push(Some(index));
+    }
+
     fn step(&mut self, shape: Shape, digest: &Digest<'_>, key: Value, deleted: bool, step: &Step<'_>) {
         let (op, _, deed) = *step;
         match (shape, deed) {
@@ -191,6 +222,19 @@ impl Ledger {
             other => self.history.values.text(&other.to_string()),
         }
     }
+}
+
+/// The reads among a unit's steps that had an answer and came before its own writes of the same cell.
+fn own_reads_left_out<'s, 'a>(steps: &'s [Step<'a>]) -> Vec<&'s Step<'a>> {
+    let mut written = BTreeSet::new();
+    let outer = |step: &&Step<'_>| match step.2 {
+        Deed::Read(_) => !written.contains(&step.1),
+        _ => {
+            written.insert(step.1);
+            false
+        }
+    };
+    steps.iter().filter(outer).collect()
 }
 
 /// Whether the operation was done, by a transaction that came to nothing: a read of it is an anomaly.

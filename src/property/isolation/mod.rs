@@ -11,12 +11,12 @@ mod ledger;
 
 use super::cells::{Cell, cells};
 use super::digest::Digest;
-use super::{Finding, Judgement, Property, RunRecord};
+use super::{Finding, Judgement, Property, RunRecord, Verdict};
 use crate::engine::{Durability, Isolation};
 use crate::judge::txn::{Anomaly, KeyOrder};
 use crate::judge::{self, Consistency};
-use ledger::Ledger;
-pub(super) use ledger::Shape;
+pub(super) use ledger::{Doomed, Shape};
+use ledger::{Ledger, STRANGERS};
 
 /// No element of a list is lost, doubled or moved, and transactions are isolated.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +34,7 @@ impl Property for ListAppend {
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
         let digest = Digest::new(run.history);
         let cells = cells(&digest);
-        judge_as(Shape::Lists, self.name(), run, &digest, &cells)
+        judge_as((Shape::Lists, Doomed::Writes), self.name(), run, &digest, &cells)
     }
 }
 
@@ -54,7 +54,39 @@ impl Property for RwRegister {
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
         let digest = Digest::new(run.history);
         let cells = cells(&digest);
-        judge_as(Shape::Registers, self.name(), run, &digest, &cells)
+        judge_as((Shape::Registers, Doomed::Writes), self.name(), run, &digest, &cells)
+    }
+}
+
+/// What a transaction reads is consistent, whatever becomes of it (Guerraoui and Kapałka, “On the Correctness of
+/// Transactional Memory”, PPoPP 2008). Few databases promise that, so a scenario has to ask for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opacity;
+
+impl Property for Opacity {
+    fn name(&self) -> &'static str {
+        "opacity"
+    }
+
+    fn about(&self) -> &'static str {
+        "transactions that come to nothing have read a consistent state too; only where a scenario asks for it"
+    }
+
+    fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
+        let digest = Digest::new(run.history);
+        let cells = cells(&digest);
+        let judge = |shape| judge_as((shape, Doomed::WritesAndReads), self.name(), run, &digest, &cells);
+        let [lists, registers] = [Shape::Lists, Shape::Registers].map(judge);
+        let compared = lists.compared + registers.compared;
+        // A violation says more than a doubt, and a doubt more than a shape that does not occur.
+        let telling = |judgement: &Judgement| match judgement.verdict {
+            Verdict::Violated(_) => 3,
+            Verdict::Inconclusive(_) if judgement.compared > 0 => 2,
+            Verdict::Holds => 1,
+            Verdict::Inconclusive(_) => 0,
+        };
+        let verdict = if telling(&registers) > telling(&lists) { registers.verdict } else { lists.verdict };
+        Judgement { verdict, compared }
     }
 }
 
@@ -73,7 +105,7 @@ fn promised(run: &RunRecord<'_>, digest: &Digest<'_>) -> Consistency {
 
 /// Judges the cells of this shape, in the name of a property.
 pub(super) fn judge_as(
-    shape: Shape,
+    (shape, doomed): (Shape, Doomed),
     property: &str,
     run: &RunRecord<'_>,
     digest: &Digest<'_>,
@@ -87,7 +119,7 @@ pub(super) fn judge_as(
     };
     let (mut compared, mut undecided) = (0, None);
     for stretch in stretches {
-        let Some(ledger) = Ledger::new(shape, digest, cells, stretch) else { continue };
+        let Some(ledger) = Ledger::new((shape, doomed), digest, cells, stretch) else { continue };
         let isolation = match shape {
             Shape::Lists => judge::list_append(&ledger.history),
             Shape::Registers => judge::txn::rw_register(&ledger.history, key_order(model)),
@@ -203,8 +235,22 @@ impl Writer<'_, '_> {
             }
             text.push_str(&part[digits..]);
         }
-        text
+        without_strangers(&text)
     }
+}
+
+/// The line without the processes that only a ledger has.
+fn without_strangers(line: &str) -> String {
+    let mut parts = line.split(" by p");
+    let mut text = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let digits = part.len() - part.trim_start_matches(|char: char| char.is_ascii_digit()).len();
+        match part[..digits].parse::<u32>() {
+            Ok(process) if process >= STRANGERS => text.push_str(&part[digits..]),
+            _ => text.push_str(&format!(" by p{part}")),
+        }
+    }
+    text
 }
 
 #[cfg(test)]

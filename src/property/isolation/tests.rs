@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{ListAppend, RwRegister};
+use super::{ListAppend, Opacity, RwRegister};
 use crate::engine::{Durability, Isolation};
 use crate::property::drawn::{check_with, promises};
 
@@ -252,4 +252,35 @@ fn without_a_read_nothing_is_compared() {
         Snapshot,
         expect!["inconclusive: nobody read a key that holds one value at a time"],
     );
+}
+
+fn opaque(text: &str, isolation: Isolation, expected: Expect) {
+    check_with(&mut Opacity, text, promises(isolation, Durability::EveryCommit), expected);
+}
+
+#[test]
+fn a_transaction_that_came_to_nothing_has_read_one_state_too() {
+    let text = |seen: &str| {
+        format!(
+            "
+            c0: |- [w x 1, w y 2] -|                       |- [w x 3, w y 4] -|
+            c1:                       |- [r x 1{seen}, w z 5, rollback] ----------|"
+        )
+    };
+    opaque(&text(", r y 2"), StrictSerializable, expect!["holds, 2 compared"]);
+    opaque(
+        &text(", r y 4"),
+        StrictSerializable,
+        expect![[r#"
+        G-single-item in turn 83 at x, y by [4, 5, 6, 7, 8, 9, 10, 11, 12]: 2 transactions on x, y cannot have happened in any order: each comes before the next and the last before the first, which strict-serializable forbids (G-single-item).
+          Let T1 = operations 4 to 8 (r x c0.1.0, r y c0.4.0), T2 = operations 9 to 12 by p0 (w x c0.3.0, w y c0.4.0).
+          T1 comes before T2, because T1 read x before T2 wrote c0.3.0 to it.
+          However, T1 comes after T2, because T1 read c0.4.0 in y, which T2 wrote: contradiction."#]],
+    );
+    registers(
+        &text(", r y 4"),
+        StrictSerializable,
+        expect!["inconclusive: nobody read a key that holds one value at a time"],
+    );
+    opaque(&text(", w y 6, r y 6"), StrictSerializable, expect!["holds, 1 compared"]);
 }
