@@ -1,4 +1,4 @@
-//! The examples of the doors, run: both hold, and both are caught when they leave out a sync.
+//! The examples of the doors, run: all hold, all are caught when they leave out a sync, and all are short.
 
 #[path = "../../examples/door_blocking.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -6,6 +6,10 @@ mod blocking;
 #[path = "../../examples/door_future.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod future;
+
+#[path = "../../examples/door_machine.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod machine;
 
 use squall::scenario::{Registry, parse_flag};
 use squall::tape::Tape;
@@ -29,7 +33,7 @@ fn check(registry: &Registry, sync: bool) -> (u64, Option<String>) {
 
 #[test]
 fn the_examples_hold() {
-    for registry in [blocking::registry(), future::registry()] {
+    for registry in [blocking::registry(), future::registry(), machine::registry()] {
         let (compared, finding) = check(&registry, true);
         assert!(compared > 200 && finding.is_none(), "{compared} {finding:?}");
     }
@@ -37,8 +41,22 @@ fn the_examples_hold() {
 
 #[test]
 fn without_the_sync_before_the_rename_the_examples_are_found_to_lose_values() {
-    for registry in [blocking::registry(), future::registry()] {
+    for registry in [blocking::registry(), future::registry(), machine::registry()] {
         let finding = check(&registry, false).1.expect("a finding");
-        assert!(["durability", "garbage"].contains(&finding.as_str()), "{finding}");
+        assert!(["durability", "garbage", "linearizability"].contains(&finding.as_str()), "{finding}");
+    }
+}
+
+#[test]
+fn each_door_is_shown_in_less_than_120_lines_of_code() {
+    let examples = [
+        include_str!("../../examples/door_blocking.rs"),
+        include_str!("../../examples/door_future.rs"),
+        include_str!("../../examples/door_machine.rs"),
+    ];
+    for example in examples {
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+        let lines = example.lines().filter(is_code).count();
+        assert!(lines < 120, "{lines}: {}", example.lines().next().unwrap_or_default());
     }
 }
