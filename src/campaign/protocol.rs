@@ -96,6 +96,9 @@ pub struct CaseText {
     pub text: String,
     /// Leave the decisions aside and run the plan from the seed.
     pub from_seed: bool,
+    /// Send the history along, too.
+    #[serde(default)]
+    pub history: bool,
 }
 
 /// A worker's line.
@@ -181,6 +184,8 @@ pub struct Replayed {
     pub timeline: Option<Timeline>,
     /// How the engine differs from the one the case was found with, where it does.
     pub identity_differs: Option<String>,
+    /// The run's transactions as Jepsen's events in EDN, where they were asked for and are on lists or registers.
+    pub history: Option<String>,
 }
 
 /// Where two runs of one case part.

@@ -54,6 +54,8 @@ pub struct Rerun {
     pub identity_differs: Option<String>,
     /// The decisions fit no more, and the plan alone, with the same policy and seed, shows the finding still.
     pub from_plan: bool,
+    /// The history as EDN, where it was asked for and the run has one.
+    pub history: Option<String>,
 }
 
 /// Runs a case again.
@@ -71,7 +73,13 @@ pub fn replay(
     if rerun.verdict == ReplayVerdict::Stale && case.decisions.is_some() {
         let again = once(config, build, &CaseText { from_seed: true, ..text.clone() })?;
         if shows(&again.ran, &case.finding) {
-            rerun = Rerun { verdict: ReplayVerdict::Again, from_plan: true, ran: again.ran, ..rerun };
+            rerun = Rerun {
+                verdict: ReplayVerdict::Again,
+                from_plan: true,
+                ran: again.ran,
+                history: again.history,
+                ..rerun
+            };
         }
     }
     Ok(rerun)
@@ -95,6 +103,7 @@ fn judge(case: &Case, replayed: super::protocol::Replayed) -> Rerun {
         misfit: replayed.misfit,
         identity_differs: replayed.identity_differs,
         from_plan: false,
+        history: replayed.history,
     }
 }
 
@@ -124,6 +133,7 @@ fn once(
                         divergence: None,
                         timeline: None,
                         identity_differs: None,
+                        history: None,
                     });
                 }
                 Event::HandedBack { .. } => {}

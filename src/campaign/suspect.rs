@@ -158,7 +158,12 @@ impl Suspect {
 }
 
 fn replay(case: &str) -> Task {
-    Task::Replay(CaseText { name: "the case just recorded".to_string(), text: case.to_string(), from_seed: false })
+    Task::Replay(CaseText {
+        name: "the case just recorded".to_string(),
+        text: case.to_string(),
+        from_seed: false,
+        history: false,
+    })
 }
 
 /// Whether two runs of one seed are one and the same.

@@ -8,6 +8,8 @@ use std::io::{BufRead, Error, Write};
 
 use super::limits::{confine, resident_bytes};
 use super::protocol::{Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, Spot, Task};
+use crate::judge::formats;
+use crate::property::transactions;
 use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, StoredFinding};
 use crate::sched::Estimates;
 use crate::sim::RunResult;
@@ -156,13 +158,21 @@ impl Worker<'_> {
             _ => None,
         };
         let misfit = result.misfit.map(|misfit| format!("at turn {} `{}` cannot run", misfit.turn, misfit.actor));
+        let history = if text.history { self.history(&case, &result)? } else { None };
         Ok(Answer::Replayed(Box::new(Replayed {
             ran: ran(&result, &case.configuration),
             misfit,
             divergence,
             timeline: result.timeline,
             identity_differs: self.identity_differs(&case),
+            history,
         })))
+    }
+
+    /// The run's transactions as a file for other judges.
+    fn history(&self, case: &Case, result: &RunResult) -> Result<Option<String>, String> {
+        let promises = self.registry.promises(&case.configuration).map_err(|error| error.to_string())?;
+        Ok(transactions(&result.history, promises.durability).map(|txns| formats::txns_edn(&txns)))
     }
 
     /// How the engine differs from the one that the case was found with, if it says so itself or was built anew.

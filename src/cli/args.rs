@@ -97,6 +97,9 @@ pub(super) struct WorkerArgs {
 pub(super) struct ReplayArgs {
     /// The case.
     pub(super) case: PathBuf,
+    /// Write the run's transactions to this file, as Jepsen's events in EDN, for `check` and other judges.
+    #[arg(long, value_name = "FILE")]
+    pub(super) history: Option<PathBuf>,
     /// How to say it on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,

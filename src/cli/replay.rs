@@ -1,5 +1,7 @@
 //! `replay`: a stored failure again.
 
+use std::path::Path;
+
 use anyhow::anyhow;
 use serde_json::json;
 
@@ -24,12 +26,20 @@ pub(super) fn run(registry: &Registry, args: &ReplayArgs) -> Result<Exit, Failur
         )));
     }
     let name = args.case.display().to_string();
-    let text = CaseText { name, text: case.to_text().map_err(Failure::own)?, from_seed: false };
+    let text = CaseText {
+        name,
+        text: case.to_text().map_err(Failure::own)?,
+        from_seed: false,
+        history: args.history.is_some(),
+    };
     let rerun =
         replay(&pool_config(&args.workers)?, build_fingerprint(), &case, &text).map_err(|error| match error {
             CampaignError::Task(reason) => Failure::usage(anyhow!("{}: cannot be run: {reason}", args.case.display())),
             error => Failure::own(error),
         })?;
+    if let Some(path) = &args.history {
+        write_history(path, &rerun)?;
+    }
     print(&match args.format {
         Format::Human => human(registry, &case, &rerun, args),
         Format::Json | Format::Jsonl => machine(&rerun),
@@ -40,6 +50,14 @@ pub(super) fn run(registry: &Registry, args: &ReplayArgs) -> Result<Exit, Failur
         ReplayVerdict::Diverged => Exit::NONDETERMINISM,
         ReplayVerdict::Stale => Exit::STALE,
     })
+}
+
+fn write_history(path: &Path, rerun: &Rerun) -> Result<(), Failure> {
+    let Some(text) = &rerun.history else {
+        let problem = "the run has no history to write: expected transactions on lists or registers";
+        return Err(Failure::usage(anyhow!("--history {}: {problem}", path.display())));
+    };
+    std::fs::write(path, text).map_err(|error| Failure::usage(anyhow!("--history {}: {error}", path.display())))
 }
 
 fn machine(rerun: &Rerun) -> String {

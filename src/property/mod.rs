@@ -24,7 +24,7 @@ pub use bank_total::BankTotal;
 pub use durability::Durable;
 pub use garbage::Garbage;
 pub use integrity::Integrity;
-pub use isolation::{ListAppend, Opacity, RwRegister};
+pub use isolation::{ListAppend, Opacity, RwRegister, transactions};
 pub use linearizability::Linearizability;
 pub use scan::Scan;
 

@@ -13,7 +13,8 @@ use super::cells::{Cell, cells};
 use super::digest::Digest;
 use super::{Finding, Judgement, Property, RunRecord, Verdict};
 use crate::engine::{Durability, Isolation};
-use crate::judge::txn::{Anomaly, KeyOrder};
+use crate::history::History;
+use crate::judge::txn::{Anomaly, KeyOrder, TxnHistory};
 use crate::judge::{self, Consistency};
 pub(super) use ledger::{Doomed, Shape};
 use ledger::{Ledger, STRANGERS};
@@ -88,6 +89,21 @@ impl Property for Opacity {
         let verdict = if telling(&registers) > telling(&lists) { registers.verdict } else { lists.verdict };
         Judgement { verdict, compared }
     }
+}
+
+/// A run as transactions in the judges' own form, for the formats of [`crate::judge::formats`] to write: those on
+/// lists where any list was appended to, else those on registers. Operations that stand alone are transactions of
+/// one. Nothing, when the run has neither.
+///
+/// Where the engine may lose commits in a crash, a file cannot tell what was lost from what went wrong; then it ends
+/// with the first crash.
+#[must_use]
+pub fn transactions(history: &History, durability: Durability) -> Option<TxnHistory> {
+    let digest = Digest::new(history);
+    let cells = cells(&digest);
+    let eras = if durability == Durability::EveryCommit { digest.recovered.len() as u32 } else { 1 };
+    let ledger = |shape| Ledger::new((shape, Doomed::Writes), &digest, &cells, 0..eras);
+    Some(ledger(Shape::Lists).or_else(|| ledger(Shape::Registers))?.history)
 }
 
 /// The model that the engine is held to.

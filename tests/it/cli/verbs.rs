@@ -103,6 +103,19 @@ fn a_replay_is_the_same_in_another_folder_and_gives_the_finding_to_programs() {
 }
 
 #[test]
+fn a_replayed_history_is_written_as_a_file_that_is_judged_alike() {
+    let room = Room::new();
+    room.run("run rogue --set engine.way=lie");
+    let case = &room.cases("squall-out")[0];
+    assert_eq!(room.run(&format!("replay {case} --history run.edn")).code, 1);
+    let judged = room.run("check run.edn");
+    assert_eq!(judged.code, 1, "{}\n{}", judged.out, room.read("run.edn"));
+    let nowhere = room.run(&format!("replay {case} --history no/such/folder.edn"));
+    assert_eq!(nowhere.code, 2);
+    assert!(nowhere.err.contains("--history no/such/folder.edn: "), "{}", nowhere.err);
+}
+
+#[test]
 fn doctor_compares_two_processes_and_names_the_first_turn_that_differs() {
     let room = Room::new();
     let good = room.run("doctor --format json");
