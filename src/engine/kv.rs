@@ -114,6 +114,34 @@ impl Family for Kv {
         }
     }
 
+    fn recall(call: &Call) -> Option<KvOp> {
+        let value = |datum: &Datum| if let Datum::Value(id) = datum { Some(Value { id: *id, len: 0 }) } else { None };
+        let key = || call.key.clone();
+        Some(match (call.f, &call.arg) {
+            ("begin", _) => KvOp::Begin,
+            ("commit", _) => KvOp::Commit,
+            ("rollback", _) => KvOp::Rollback,
+            ("checkpoint", _) => KvOp::Checkpoint,
+            ("vacuum", _) => KvOp::Vacuum,
+            ("read", _) => KvOp::Get(key()?),
+            ("delete", _) => KvOp::Delete(key()?),
+            ("dequeue", _) => KvOp::Pop(key()?),
+            ("write", arg) => KvOp::Put(key()?, value(arg)?),
+            ("append" | "enqueue", arg) => KvOp::Append(key()?, value(arg)?),
+            ("add", Datum::Int(delta)) => KvOp::Add(key()?, *delta),
+            ("cas", Datum::List(pair)) => {
+                let [expected, new] = &pair[..] else { return None };
+                let expected = if *expected == Datum::Null { None } else { Some(value(expected)?) };
+                KvOp::Cas { key: key()?, expected, new: value(new)? }
+            }
+            ("scan", Datum::List(range)) => {
+                let [Datum::Text(from), Datum::Text(to)] = &range[..] else { return None };
+                KvOp::Scan(from.clone(), to.clone())
+            }
+            _ => return None,
+        })
+    }
+
     fn role(op: &KvOp) -> Role {
         match op {
             KvOp::Begin => Role::Begin,
@@ -226,6 +254,30 @@ mod tests {
         let list = [Value { id: ID, len: 0 }.element(), Value { id: ID, len: 30 }.element()].concat();
         assert_eq!(decode(&list), Datum::List(vec![Datum::Value(ID), Datum::Value(ID)]));
         assert_eq!(pop_front(&list).0.map(decode), Some(Datum::Value(ID)));
+    }
+
+    #[test]
+    fn an_operation_is_recalled_from_a_history() {
+        let (key, value): (Key, Value) = ("k".into(), Value { id: ID, len: 0 });
+        let ops = [
+            KvOp::Begin,
+            KvOp::Get(key.clone()),
+            KvOp::Put(key.clone(), value),
+            KvOp::Delete(key.clone()),
+            KvOp::Cas { key: key.clone(), expected: None, new: value },
+            KvOp::Cas { key: key.clone(), expected: Some(value), new: value },
+            KvOp::Add(key.clone(), -3),
+            KvOp::Append(key.clone(), value),
+            KvOp::Pop(key.clone()),
+            KvOp::Scan("a".into(), "z".into()),
+            KvOp::Commit,
+            KvOp::Rollback,
+            KvOp::Checkpoint,
+            KvOp::Vacuum,
+        ];
+        for op in ops {
+            assert_eq!(Kv::recall(&Kv::call(&op)), Some(op));
+        }
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub trait Family: Sized + 'static {
     fn call(op: &Self::Op) -> Call;
     /// The answer as the history records it.
     fn output(op: &Self::Op, value: &Self::Value) -> Datum;
+    /// The operation that a history records like this, but for what a history leaves out, such as the length of a
+    /// value. A family that cannot be asked again from a history has none.
+    fn recall(_call: &Call) -> Option<Self::Op> {
+        None
+    }
     /// The operation's part in a transaction.
     fn role(op: &Self::Op) -> Role;
     /// The operation that gives up a transaction after a refusal in it, if the family has transactions.

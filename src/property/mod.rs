@@ -5,6 +5,7 @@
 
 mod bank_total;
 mod cells;
+pub mod differential;
 mod digest;
 #[cfg(test)]
 mod drawn;
@@ -21,6 +22,7 @@ use crate::engine::Promises;
 use crate::history::{Datum, Event, History, OpId};
 
 pub use bank_total::BankTotal;
+pub use differential::Differential;
 pub use durability::Durable;
 pub use garbage::Garbage;
 pub use integrity::Integrity;
@@ -103,6 +105,7 @@ pub trait Property {
 pub fn all() -> Vec<Box<dyn Property>> {
     vec![
         Box::<BankTotal>::default(),
+        Box::<Differential>::default(),
         Box::<Durable>::default(),
         Box::<Garbage>::default(),
         Box::<Integrity>::default(),

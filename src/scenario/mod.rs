@@ -16,6 +16,7 @@ mod pairing;
 mod plan_text;
 mod registry;
 mod run;
+mod serial;
 mod standard;
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,17 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use toml::Table;
 
 use super::configuration::Configuration;
 use super::library::Library;
 use super::run::{Bound, Job, RunError, Shelf, Target};
+use super::serial::OnTarget;
 use crate::engine::{Engine, EngineInfo, Family, Options, Promises};
 use crate::property::Property;
+use crate::property::differential::{self, Differential, Reference};
 use crate::sched::{Estimates, PolicyConfig};
 use crate::sim::{RunResult, WorldConfig};
 use crate::tape::Tape;
@@ -46,7 +49,7 @@ pub struct Registry {
     program: String,
     shelves: BTreeMap<&'static str, Box<dyn Any>>,
     workloads: Vec<WorkloadInfo>,
-    targets: Vec<Box<dyn Target>>,
+    targets: Vec<Rc<dyn Target>>,
     properties: Vec<(PropertyInfo, MakeProperty)>,
     library: Library,
 }
@@ -75,7 +78,7 @@ impl Registry {
     /// Adds an engine for a family.
     #[must_use]
     pub fn engine<F: Family, E: Engine<F>>(mut self) -> Self {
-        self.targets.push(Box::new(Bound::<F, E>::new()));
+        self.targets.push(Rc::new(Bound::<F, E>::new()));
         self
     }
 
@@ -161,9 +164,17 @@ impl Registry {
         let mut judges = Vec::new();
         for name in &configuration.properties {
             let found = self.properties.iter().find(|(info, _)| info.name == name);
-            judges.push(found.ok_or_else(|| self.no_property(name))?.1());
+            let judge = found.ok_or_else(|| self.no_property(name))?.1();
+            judges.push(if name == differential::NAME { self.differential(target.family()) } else { judge });
         }
         target.run(&self.job(configuration, seed, plan), &mut judges, tape)
+    }
+
+    /// The property that asks all engines of the family again, the engine of the run included.
+    fn differential(&self, family: &str) -> Box<dyn Property> {
+        let same = self.targets.iter().filter(|target| target.family() == family);
+        let reference = |target| Box::new(OnTarget(Rc::clone(target))) as Box<dyn Reference>;
+        Box::new(Differential::with(same.map(reference).collect()))
     }
 
     /// Whether operations can be taken out of the workload's transactions without breaking its promise.

@@ -9,8 +9,11 @@ use toml::Table;
 
 use super::configuration::Configuration;
 use super::plan_text;
+use super::serial;
 use crate::engine::{Engine, EngineInfo, Family, OptionError, Options, Promises, Spared};
+use crate::history::Call;
 use crate::property::Property;
+use crate::property::differential::Content;
 use crate::sched::Origin;
 use crate::sim::{self, RunConfig, RunResult};
 use crate::tape::Tape;
@@ -100,6 +103,8 @@ pub(super) trait Target {
     /// How many operations of each kind each connection is asked.
     fn kinds(&self, job: &Job<'_>) -> Result<Vec<(Origin, &'static str, u64)>, RunError>;
     fn run(&self, job: &Job<'_>, judges: &mut [Box<dyn Property>], tape: Tape) -> Result<RunResult, RunError>;
+    /// What the engine holds after these transactions, asked calmly one after the other.
+    fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String>;
 }
 
 pub(super) struct Bound<F, E> {
@@ -176,5 +181,9 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
         let plan = Self::plan(job, workload)?;
         let config = RunConfig { seed: job.seed, options, plan, world: world.clone() };
         Ok(sim::run::<F, E>(&config, workload, &workload.facts(knobs), judges, tape))
+    }
+
+    fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String> {
+        serial::replay::<F, E>(&self.info, transactions)
     }
 }

@@ -23,6 +23,7 @@ pub const SCENARIOS: &[(&str, &str)] = embedded![
     "smoke/cas",
     "smoke/churn",
     "smoke/counter",
+    "smoke/differential",
     "smoke/list-append",
     "smoke/queue",
     "smoke/register",

@@ -115,8 +115,11 @@ impl Db {
         ok(code)?;
         client.set_interrupter(Some(Interrupter(raw)));
         let context = Rc::as_ptr(client).cast_mut().cast::<c_void>();
-        // SAFETY: `db` keeps the client alive for as long as SQLite may call the handler.
-        unsafe { ffi::sqlite3_busy_handler(raw, Some(busy), context) };
+        // SAFETY: `db` keeps the client alive for as long as SQLite may call the handlers.
+        unsafe {
+            ffi::sqlite3_busy_handler(raw, Some(busy), context);
+            ffi::sqlite3_commit_hook(raw, Some(committing), context);
+        }
         Ok(db)
     }
 
@@ -227,6 +230,52 @@ impl Drop for Db {
     }
 }
 
+/// Runs `setup` in memory and compiles `texts` against it. Answers the first text, counted through both, that SQLite
+/// does not take, and its own words.
+pub(super) fn try_out(setup: &[String], texts: &[&str]) -> Result<(), (usize, String)> {
+    let mut raw = ptr::null_mut();
+    // SAFETY: the text ends with a zero byte; a database in memory calls no file layer. It is closed below, and
+    // every statement is finalized before.
+    unsafe {
+        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_MEMORY;
+        let opened = ffi::sqlite3_open_v2(c":memory:".as_ptr(), &raw mut raw, flags, ptr::null());
+        let mut outcome = ok(opened).map_err(|failure| (0, failure.describe()));
+        let run = setup.iter().map(|text| (text.as_str(), true)).chain(texts.iter().map(|text| (*text, false)));
+        for (at, (text, run)) in run.enumerate() {
+            if outcome.is_ok() {
+                outcome = try_one(raw, text, run).map_err(|message| (at, message));
+            }
+        }
+        ffi::sqlite3_close(raw);
+        outcome
+    }
+}
+
+/// # Safety
+/// The database is open.
+unsafe fn try_one(raw: *mut ffi::sqlite3, text: &str, run: bool) -> Result<(), String> {
+    let (mut statement, mut rest) = (ptr::null_mut(), ptr::null());
+    let start = text.as_ptr().cast();
+    // SAFETY: the text is given with its length; the statement is finalized here, and SQLite leaves `rest` within
+    // the text.
+    unsafe {
+        let mut code = ffi::sqlite3_prepare_v2(raw, start, text.len() as c_int, &raw mut statement, &raw mut rest);
+        let more = code == ffi::SQLITE_OK && !text[rest.offset_from(start) as usize..].trim().is_empty();
+        let empty = code == ffi::SQLITE_OK && statement.is_null();
+        while run && !empty && !more && matches!(code, ffi::SQLITE_OK | ffi::SQLITE_ROW) {
+            code = ffi::sqlite3_step(statement);
+        }
+        let message = CStr::from_ptr(ffi::sqlite3_errmsg(raw)).to_string_lossy().into_owned();
+        ffi::sqlite3_finalize(statement);
+        match ok(code) {
+            Err(_) => Err(message),
+            Ok(()) if more => Err("more than one statement".to_string()),
+            Ok(()) if empty => Err("no statement".to_string()),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
 /// The bytes that SQLite holds in this process.
 #[cfg(test)]
 pub(super) fn memory_used() -> i64 {
@@ -270,4 +319,12 @@ unsafe extern "C" fn busy(context: *mut c_void, tried: c_int) -> c_int {
     // A retry begins with a yield of its own that names the lock, so the code right after this touches nothing.
     let spin = Completion::new_spin().touching(Resource::read("sqlite-busy", 0));
     c_int::from(wait(spin).is_ok() && !client.is_dead() && !client.is_interrupted())
+}
+
+/// Called when a transaction that has written is about to commit.
+unsafe extern "C" fn committing(context: *mut c_void) -> c_int {
+    // SAFETY: as for `busy`.
+    let client = unsafe { &*context.cast::<Client>() };
+    client.commits_now();
+    0
 }

@@ -122,6 +122,14 @@ const SERVES: &[&str] = &[
     "vacuum",
 ];
 
+/// Runs `setup` on a database in memory, outside of any simulation, and compiles `texts` against it.
+///
+/// # Errors
+/// The first text that SQLite does not take, counted through `setup` and then `texts`, with SQLite's own words.
+pub fn try_out(setup: &[String], texts: &[&str]) -> Result<(), (usize, String)> {
+    db::try_out(setup, texts)
+}
+
 const VERSION: &str = match libsqlite3_sys::SQLITE_VERSION.to_str() {
     Ok(version) => version,
     Err(_) => "unknown",

@@ -98,10 +98,11 @@ impl Session {
             self.in_transaction = false;
             return Ok(Reply::Refused(class));
         }
+        self.client.take_order();
         match self.guarded(|session| session.db()?.run("COMMIT", &[], |_| {})) {
             Ok(()) => {
                 self.in_transaction = false;
-                Ok(Reply::Ok(SqlAnswer::default()))
+                Ok(self.done(SqlAnswer::default()))
             }
             Err(failure) => {
                 // After a refusal SQLite would let the client try again; ours takes it for the end.
@@ -137,6 +138,14 @@ impl Session {
         }
     }
 
+    /// Done; a commit that has written says which it is among all.
+    fn done(&self, answer: SqlAnswer) -> Reply<SqlAnswer> {
+        match self.client.take_order() {
+            Some(order) => Reply::Committed(answer, order),
+            None => Reply::Ok(answer),
+        }
+    }
+
     /// A statement, inside a transaction or alone.
     fn statement(&mut self, statement: &Statement) -> Result<Reply<SqlAnswer>, EngineError> {
         if let Some(class) = self.doomed {
@@ -144,8 +153,9 @@ impl Session {
         }
         let alone = !self.in_transaction;
         let params: Vec<SqlValue> = statement.params.iter().map(Param::value).collect();
+        self.client.take_order();
         let failure = match self.guarded(|session| session.db()?.answer(&statement.sql, &params)) {
-            Ok(answer) => return Ok(Reply::Ok(answer)),
+            Ok(answer) => return Ok(self.done(answer)),
             Err(failure) => failure,
         };
         let only_reads = self.db.as_ref().is_none_or(|db| db.only_reads(&statement.sql));

@@ -36,6 +36,7 @@ pub(super) struct World {
     nodes: RefCell<BTreeMap<String, Rc<Node>>>,
     holders: Cell<Holder>,
     temporary_files: Cell<u32>,
+    commits: Cell<u64>,
 }
 
 /// A database file's locks and shared memory.
@@ -47,7 +48,13 @@ pub(super) struct Node {
 
 impl World {
     pub(super) fn new(io: Arc<dyn Io>) -> Rc<Self> {
-        Rc::new(Self { io, nodes: RefCell::default(), holders: Cell::new(0), temporary_files: Cell::new(0) })
+        Rc::new(Self {
+            io,
+            nodes: RefCell::default(),
+            holders: Cell::new(0),
+            temporary_files: Cell::new(0),
+            commits: Cell::new(0),
+        })
     }
 
     /// The locks of the database at `path`.
@@ -91,6 +98,7 @@ pub struct Client {
     interrupted: Cell<bool>,
     interrupter: RefCell<Option<Interrupter>>,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
+    order: Cell<Option<u64>>,
     files: RefCell<BTreeMap<Holder, Rc<Node>>>,
     memory_at_death: RefCell<Vec<(Rc<Node>, Image)>>,
     process: Cell<Option<ReentrantMutexGuard<'static, ()>>>,
@@ -105,6 +113,7 @@ impl Client {
             interrupted: Cell::new(false),
             interrupter: RefCell::default(),
             panic: RefCell::default(),
+            order: Cell::new(None),
             files: RefCell::default(),
             memory_at_death: RefCell::default(),
             process: Cell::new(None),
@@ -123,6 +132,17 @@ impl Client {
 
     pub(super) fn forget_interrupt(&self) {
         self.interrupted.set(false);
+    }
+
+    /// SQLite is about to commit and holds the lock that only one writer has: this is the commit's place among all.
+    pub(super) fn commits_now(&self) {
+        self.world.commits.set(self.world.commits.get() + 1);
+        self.order.set(Some(self.world.commits.get()));
+    }
+
+    /// The place of the commit made since the last call.
+    pub(super) const fn take_order(&self) -> Option<u64> {
+        self.order.replace(None)
     }
 
     /// How the open database is interrupted; `None` once it is closed.
