@@ -1,7 +1,8 @@
 //! A history seen cell by cell: what was done to each key, or to each element of a set.
 //!
 //! It does not judge. A scan counts as a read of every key of its range that is named anywhere in the
-//! history, absent ones included. Invariant: touches of a cell are in the order of their calls.
+//! history, absent ones included. What a transaction has undone itself, and what it saw meanwhile, touches nothing.
+//! Invariant: touches of a cell are in the order of their calls.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +123,7 @@ pub(crate) fn cells<'a>(digest: &Digest<'a>) -> Vec<Cell<'a>> {
             found.entry(cell).or_default();
         }
     }
-    for (index, op) in digest.ops.iter().enumerate() {
+    for (index, op) in digest.ops.iter().enumerate().filter(|(_, op)| !op.undone) {
         match (op.call.f, &op.call.arg, op.answer()) {
             ("scan", Datum::List(range), Some(Datum::Rows(rows))) => {
                 let [Datum::Text(from), Datum::Text(to)] = &range[..] else { continue };

@@ -41,6 +41,8 @@ pub(crate) struct Op<'a> {
     pub(crate) era: u32,
     /// What it belongs to, an index of [`Digest::units`].
     pub(crate) unit: usize,
+    /// Its own transaction has undone it, by rolling back to a savepoint before it.
+    pub(crate) undone: bool,
 }
 
 impl<'a> Op<'a> {
@@ -104,7 +106,18 @@ impl<'a> Digest<'a> {
                     digest.units[unit].ops.push(digest.ops.len());
                     let (process, turn, era) = (event.process, event.turn, digest.crashes.len() as u32);
                     let (to, outcome) = (NEVER, None);
-                    digest.ops.push(Op { id: *op, process, call, from: time, to, outcome, turn, era, unit });
+                    digest.ops.push(Op {
+                        id: *op,
+                        process,
+                        call,
+                        from: time,
+                        to,
+                        outcome,
+                        turn,
+                        era,
+                        unit,
+                        undone: false,
+                    });
                     orders.push(None);
                 }
                 Fact::Return { op, outcome, order } => {
@@ -123,7 +136,30 @@ impl<'a> Digest<'a> {
             }
         }
         digest.settle_fates(&orders);
+        digest.mark_undone();
         digest
+    }
+
+    /// Marks what transactions have undone themselves, between a savepoint and the way back to it.
+    fn mark_undone(&mut self) {
+        for unit in self.units.iter().filter(|unit| unit.transaction) {
+            let mut savepoints: Vec<(&str, usize)> = Vec::new();
+            for (at, &index) in unit.ops.iter().enumerate() {
+                let (call, done) = (self.ops[index].call, self.ops[index].answer().is_some());
+                let Some(name) = call.key.as_deref().filter(|_| done) else { continue };
+                let known = savepoints.iter().rposition(|savepoint| savepoint.0 == name);
+                match (call.f, known) {
+                    ("savepoint", _) => savepoints.push((name, at)),
+                    ("rollback-to", Some(known)) => {
+                        let from = savepoints[known].1;
+                        savepoints.truncate(known + 1);
+                        unit.ops[from..at].iter().for_each(|&undone| self.ops[undone].undone = true);
+                    }
+                    ("release", Some(known)) => savepoints.truncate(known),
+                    _ => {}
+                }
+            }
+        }
     }
 
     fn unit_of(&mut self, transaction: Option<u32>, known: &mut Vec<Option<usize>>, time: i64) -> usize {
@@ -161,6 +197,7 @@ impl<'a> Digest<'a> {
     pub(crate) fn fate(&self, op: usize) -> Fate {
         let op = &self.ops[op];
         match (op.own_fate(), self.units[op.unit].fate) {
+            _ if op.undone => Fate::Never,
             (Fate::Never, _) | (_, Fate::Never) => Fate::Never,
             (Fate::Sure, Fate::Sure) => Fate::Sure,
             _ => Fate::Maybe,

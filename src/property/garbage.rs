@@ -9,11 +9,20 @@ use std::sync::Arc;
 use super::{Finding, Judgement, Property, RunRecord};
 use crate::history::{Call, Datum, Event, Fact, OpId, Outcome, ValueId};
 
+/// Where a value may be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Home {
+    /// Under this key.
+    Key(Option<Arc<str>>),
+    /// Wherever a statement of the user's own has put it.
+    Anywhere,
+}
+
 /// No value comes from nowhere.
 #[derive(Clone, Debug, Default)]
 pub struct Garbage {
     /// Who asked for each value to be written, and where.
-    written: BTreeMap<ValueId, (Option<Arc<str>>, OpId)>,
+    written: BTreeMap<ValueId, (Home, OpId)>,
     /// What each operation under way is about, by its process: a process does one thing at a time.
     under_way: BTreeMap<u32, (OpId, &'static str, Option<Arc<str>>)>,
     seen: usize,
@@ -35,8 +44,14 @@ impl Property for Garbage {
         match &event.fact {
             Fact::Invoke { op, call, .. } => {
                 self.under_way.insert(event.process, (*op, call.f, call.key.clone()));
-                if let Some(value) = writes(call) {
-                    self.written.insert(value, (call.key.clone(), *op));
+                if call.f == STATEMENT {
+                    let values =
+                        if let Datum::List(values) = &call.arg { values } else { std::slice::from_ref(&call.arg) };
+                    let named =
+                        values.iter().filter_map(|value| if let Datum::Value(id) = value { Some(*id) } else { None });
+                    self.written.extend(named.map(|id| (id, (Home::Anywhere, *op))));
+                } else if let Some(value) = writes(call) {
+                    self.written.insert(value, (Home::Key(call.key.clone()), *op));
                 }
                 None
             }
@@ -45,7 +60,9 @@ impl Property for Garbage {
                 if asked != *op || self.found.is_some() {
                     return None;
                 }
-                let wrong = self.wrong(key.as_deref(), answer)?;
+                // A statement's own name is no key.
+                let place = if f == STATEMENT { Home::Anywhere } else { Home::Key(key) };
+                let wrong = self.wrong(&place, answer)?;
                 let finding = self.finding(event, f, &wrong);
                 self.found = Some(finding.clone());
                 Some(finding)
@@ -76,14 +93,15 @@ struct Wrong {
 }
 
 impl Garbage {
-    fn wrong(&mut self, key: Option<&str>, answer: &Datum) -> Option<Wrong> {
+    fn wrong(&mut self, place: &Home, answer: &Datum) -> Option<Wrong> {
+        let key = if let Home::Key(key) = place { key.as_deref() } else { None };
         match answer {
             Datum::Value(value) => {
                 self.compared += 1;
                 let (anomaly, why, writer) = match self.written.get(value) {
                     None => ("value-from-nowhere", "nobody had asked for that value to be written".to_string(), None),
-                    Some((home, writer)) if home.as_deref() != key => {
-                        let home = home.as_deref().unwrap_or("no key");
+                    Some((home, writer)) if home != place && ![home, place].contains(&&Home::Anywhere) => {
+                        let home = if let Home::Key(Some(home)) = home { home } else { "no key" };
                         ("misplaced-value", format!("that value was written to {home}"), Some(*writer))
                     }
                     Some(_) => return None,
@@ -97,8 +115,8 @@ impl Garbage {
                 let (anomaly, seen) = ("garbage", format!("{bytes:?}"));
                 Some(Wrong { anomaly, key: key.map(Arc::from), seen, why, writer: None })
             }
-            Datum::List(items) => items.iter().find_map(|item| self.wrong(key, item)),
-            Datum::Rows(rows) => rows.iter().find_map(|(key, value)| self.wrong(Some(key), value)),
+            Datum::List(items) => items.iter().find_map(|item| self.wrong(place, item)),
+            Datum::Rows(rows) => rows.iter().find_map(|(key, value)| self.wrong(&Home::Key(Some(key.clone())), value)),
             _ => None,
         }
     }
@@ -126,6 +144,9 @@ impl Garbage {
         }
     }
 }
+
+/// A statement of which nothing is known but its parameters.
+const STATEMENT: &str = "statement";
 
 /// The value that a call asks to be written, if it names its writer.
 fn writes(call: &Call) -> Option<ValueId> {

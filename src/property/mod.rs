@@ -12,6 +12,7 @@ mod drawn;
 mod durability;
 mod garbage;
 mod integrity;
+mod invariant;
 mod isolation;
 mod linearizability;
 mod scan;
@@ -26,6 +27,7 @@ pub use differential::Differential;
 pub use durability::Durable;
 pub use garbage::Garbage;
 pub use integrity::Integrity;
+pub use invariant::Invariant;
 pub use isolation::{ListAppend, Opacity, RwRegister, transactions};
 pub use linearizability::Linearizability;
 pub use scan::Scan;
@@ -109,6 +111,7 @@ pub fn all() -> Vec<Box<dyn Property>> {
         Box::<Durable>::default(),
         Box::<Garbage>::default(),
         Box::<Integrity>::default(),
+        Box::<Invariant>::default(),
         Box::<Linearizability>::default(),
         Box::<ListAppend>::default(),
         Box::<Opacity>::default(),

@@ -21,6 +21,7 @@ mod standard;
 #[cfg(test)]
 mod tests;
 mod text;
+mod user_sql;
 
 pub use case::{CASE_MAX, Case, CaseError, FORMAT, Head};
 pub use configuration::{Configuration, EngineChoice, StoredFinding};

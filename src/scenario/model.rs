@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use toml::Value;
@@ -12,11 +13,13 @@ use toml::Value;
 use super::error::{Place, ScenarioError};
 use super::keys::{KEYS, Kind, POLICY_PARAMETERS, find};
 use super::text::Entry;
+use super::user_sql;
 use super::value::{Domain, Spec};
 use crate::sched::portfolio;
 use crate::sim::WorldConfig;
 use crate::tape::Stream;
 use crate::workload::Knobs;
+use crate::workload::sql::UserSql;
 
 /// What a scenario expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +54,8 @@ pub struct Scenario {
     pub compared_min: u64,
     /// What belongs to the engine.
     pub engine: Vec<EngineEntry>,
+    /// The statements of `user-sql`.
+    sql: Option<Arc<UserSql>>,
     /// What each seed draws.
     specs: BTreeMap<&'static str, Spec>,
     entries: Vec<Entry>,
@@ -98,6 +103,7 @@ impl Scenario {
             properties: Vec::new(),
             compared_min: 1,
             engine: Vec::new(),
+            sql: None,
             specs: defaults(),
             entries: Vec::new(),
         };
@@ -108,6 +114,7 @@ impl Scenario {
             let what = "no `workload` is named";
             return Err(ScenarioError::new(&Place::file(name), what).expected("`workload = \"register\"` or another"));
         }
+        scenario.sql = user_sql::take(&entries)?.map(Arc::new);
         scenario.entries = entries;
         scenario.check_together()?;
         Ok(scenario)
@@ -126,6 +133,11 @@ impl Scenario {
             (Expect::Violated, Some(within)) => 0..within,
             _ => self.seeds.clone(),
         }
+    }
+
+    /// The statements of `user-sql`.
+    pub(super) fn sql(&self) -> Option<&UserSql> {
+        self.sql.as_deref()
     }
 
     /// Where a key was written; the whole file when it was not.
@@ -149,7 +161,8 @@ impl Scenario {
         let knobs = root.remove("knobs").unwrap_or_else(|| Value::Table(toml::Table::new()));
         drop_what_cannot_be(&mut root);
         // The table of keys and the structures are compared by a test, so a misfit is our own mistake.
-        let knobs = knobs.try_into().expect("the table of keys fits the knobs");
+        let knobs: Knobs = knobs.try_into().expect("the table of keys fits the knobs");
+        let knobs = Knobs { sql: self.sql.clone(), ..knobs };
         let mut world: WorldConfig = Value::Table(root).try_into().expect("the table of keys fits the world");
         if self.specs["policy.name"] == Spec::Swarm {
             world.policy = portfolio(seed);
@@ -165,6 +178,10 @@ impl Scenario {
             };
             let option = option.to_string();
             self.engine.push(EngineEntry { engine, option, entry: entry.clone() });
+            return Ok(());
+        }
+        if entry.key.starts_with(user_sql::PREFIX) {
+            // Taken all together, once they are all known.
             return Ok(());
         }
         let Some(key) = find(&entry.key) else { return Err(unknown(entry)) };
@@ -215,6 +232,7 @@ impl Scenario {
             true => Err(ScenarioError::new(&self.place_of(key), problem).expected(expected)),
             false => Ok(()),
         };
+        user_sql::check(self)?;
         let written = |key: &str| self.entries.iter().any(|entry| canonical(&entry.key) == key);
         refuse(
             !zero("disk.no-space") && zero("disk.capacity-bytes"),
@@ -319,10 +337,14 @@ pub fn parse_seeds(text: &str) -> Option<Range<u64>> {
     (range.start < range.end).then_some(range)
 }
 
-/// A key in the form of the table: `_` is `-`, but not within names of engines and options.
+/// A key in the form of the table: `_` is `-`, but not within names of engines, options and statements.
 #[must_use]
 pub(super) fn canonical(key: &str) -> String {
-    if key.starts_with("engine.") { key.to_string() } else { key.replace('_', "-") }
+    if key.starts_with("engine.") || key.starts_with(user_sql::PREFIX) {
+        key.to_string()
+    } else {
+        key.replace('_', "-")
+    }
 }
 
 fn merge(layers: Vec<Vec<Entry>>) -> Result<Vec<Entry>, ScenarioError> {

@@ -3,7 +3,8 @@
 use super::registry::Registry;
 use crate::engine::kv::Kv;
 #[cfg(any(feature = "sqlite", feature = "turso"))]
-use crate::engine::sql::{OverSql, Sql};
+use crate::engine::sql::OverSql;
+use crate::engine::sql::Sql;
 use crate::engines::dinghy::Dinghy;
 #[cfg(feature = "sqlite")]
 use crate::engines::sqlite::Sqlite;
@@ -30,6 +31,13 @@ pub const SCENARIOS: &[(&str, &str)] = embedded![
     "smoke/rw-register",
     "smoke/scans",
     "smoke/set",
+    "smoke/sql-large-rows",
+    "smoke/sql-savepoints",
+    "smoke/sql-schema-change",
+    "smoke/sql-secondary-index",
+    "smoke/sql-sums",
+    "smoke/sql-unique-index",
+    "smoke/sql-user",
     "soak/bank",
     "soak/everything",
     "planted/acknowledge-before-sync",
@@ -66,7 +74,8 @@ impl Registry {
     /// The workloads that come with the crate, for an engine of one's own.
     #[must_use]
     pub fn standard_workloads(self) -> Self {
-        workload::kv::all().into_iter().fold(self, Self::workload::<Kv>)
+        let registry = workload::kv::all().into_iter().fold(self, Self::workload::<Kv>);
+        workload::sql::all().into_iter().fold(registry, Self::workload::<Sql>)
     }
 
     /// The properties that come with the crate.

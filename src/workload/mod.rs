@@ -1,12 +1,18 @@
 //! Workloads: what the connections ask for. Everything is planned before the run, never from results.
 
+mod draft;
 pub mod kv;
+pub mod sql;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Family;
 use crate::history::{Call, Datum};
 use crate::tape::Draws;
+
+use sql::UserSql;
 
 /// What a scenario says about the workload, already drawn for this seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +34,9 @@ pub struct Knobs {
     pub checkpoints_permille: u32,
     /// Of 1,000 transactions, how many are a vacuum instead.
     pub vacuums_permille: u32,
+    /// The statements of `user-sql`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<Arc<UserSql>>,
 }
 
 impl Default for Knobs {
@@ -42,6 +51,7 @@ impl Default for Knobs {
             rollbacks_percent: 5,
             checkpoints_permille: 20,
             vacuums_permille: 5,
+            sql: None,
         }
     }
 }
@@ -136,4 +146,32 @@ pub trait Workload<F: Family> {
         };
         Plan { setup: self.setup(knobs), connections: (0..connections).map(of).collect(), settle: self.settle(knobs) }
     }
+}
+
+/// The properties of workloads whose operations are judged one by one when they stand alone, and by
+/// `in_transactions` otherwise.
+const fn judged(
+    knobs: &Knobs,
+    alone: &'static [&'static str],
+    in_transactions: &'static [&'static str],
+) -> &'static [&'static str] {
+    if knobs.transaction_ops == 0 { alone } else { in_transactions }
+}
+
+/// What an engine must serve: the workload's own operations, and those the knobs ask for.
+fn needs(knobs: &Knobs, own: &[&'static str]) -> Vec<&'static str> {
+    let mut needs = own.to_vec();
+    if knobs.transaction_ops > 0 {
+        needs.extend(["begin", "commit"]);
+        if knobs.rollbacks_percent > 0 {
+            needs.push("rollback");
+        }
+    }
+    if knobs.checkpoints_permille > 0 {
+        needs.push("checkpoint");
+    }
+    if knobs.vacuums_permille > 0 {
+        needs.push("vacuum");
+    }
+    needs
 }

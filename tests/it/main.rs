@@ -19,6 +19,8 @@ mod property;
 mod real;
 mod sched;
 #[cfg(feature = "sqlite")]
+mod sql;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "turso")]
 mod turso;

@@ -83,7 +83,7 @@ pub enum Verb {
     Dequeue,
     /// Reads a range of keys.
     Scan,
-    /// A query of which the argument is the answer it must have.
+    /// A query; the argument is the cells that it must answer, row by row.
     Invariant,
     /// Changes tables, columns or indexes.
     Schema,
@@ -93,6 +93,8 @@ pub enum Verb {
     RollbackTo,
     /// Forgets a savepoint and keeps what was done since.
     Release,
+    /// Gives back pages that are not used any more.
+    Vacuum,
 }
 
 impl Verb {
@@ -115,6 +117,7 @@ impl Verb {
             Self::Savepoint => "savepoint",
             Self::RollbackTo => "rollback-to",
             Self::Release => "release",
+            Self::Vacuum => "vacuum",
         }
     }
 }
@@ -199,6 +202,8 @@ impl Statement {
         let plain = *f == Verb::Statement && arg.is_empty();
         let mut data: Vec<Datum> = if plain { &self.params } else { arg }.iter().map(Param::datum).collect();
         let arg = match data.len() {
+            // An expected answer is always a list, so that no row and a row of NULL differ.
+            _ if *f == Verb::Invariant => Datum::List(data),
             0 => Datum::Null,
             1 => data.remove(0),
             _ => Datum::List(data),

@@ -1,125 +1,14 @@
-//! What the workloads have in common: how a transaction is framed, how keys and values are chosen.
-//!
-//! It is not a workload. Invariant: everything is a function of the knobs, the place (connection, ordinal)
-//! and the place's own draws, so that leaving one transaction out changes no other.
+//! What the workloads of the key-value family have in common beside [`draft`](crate::workload::draft): scans, and
+//! how everything is read back. It is not a workload.
 
 use std::sync::Arc;
 
-use crate::engine::kv::{Key, Kv, KvOp, Value};
-use crate::history::ValueId;
-use crate::tape::{Draws, mix};
-use crate::workload::{KeyChoice, Knobs, Transaction};
-
-/// Before and after every key a workload uses: a scan between them sees keys that nobody wrote, too.
-const FIRST: &str = "!";
-const LAST: &str = "~";
+use crate::engine::kv::{Key, Kv, KvOp};
+pub(super) use crate::workload::draft::{FIRST, LAST, id, key};
+use crate::workload::{Knobs, Transaction};
 
 /// A transaction being planned.
-pub(super) struct Draft<'a> {
-    pub(super) knobs: &'a Knobs,
-    pub(super) connection: u16,
-    pub(super) ordinal: u32,
-    pub(super) draws: &'a mut Draws,
-    ops: Vec<KvOp>,
-}
-
-impl<'a> Draft<'a> {
-    pub(super) const fn new(knobs: &'a Knobs, connection: u16, ordinal: u32, draws: &'a mut Draws) -> Self {
-        Self { knobs, connection, ordinal, draws, ops: Vec::new() }
-    }
-
-    /// A checkpoint or a vacuum instead of a transaction, at their rates. Always takes one draw.
-    pub(super) fn maintenance(&mut self) -> Option<Transaction<Kv>> {
-        let draw = self.draws.below(1000) as u32;
-        let checkpoints = self.knobs.checkpoints_permille;
-        let op = match draw {
-            draw if draw < checkpoints => KvOp::Checkpoint,
-            draw if draw - checkpoints < self.knobs.vacuums_permille => KvOp::Vacuum,
-            _ => return None,
-        };
-        Some(Transaction { ops: vec![op] })
-    }
-
-    /// The usual shape: maintenance, or one to `transaction_ops` members between begin and commit, or one
-    /// member alone.
-    pub(super) fn transaction(mut self, mut member: impl FnMut(&mut Self)) -> Transaction<Kv> {
-        if let Some(maintenance) = self.maintenance() {
-            return maintenance;
-        }
-        if self.knobs.transaction_ops == 0 {
-            member(&mut self);
-            // A member may plan several operations; alone, only its last has a meaning of its own.
-            return Transaction { ops: self.ops.split_off(self.ops.len() - 1) };
-        }
-        let members = 1 + self.draws.below(u64::from(self.knobs.transaction_ops)) as usize;
-        self.push(KvOp::Begin);
-        while self.ops.len() <= members {
-            member(&mut self);
-        }
-        self.close()
-    }
-
-    /// Ends with a commit, or a rollback at its rate.
-    pub(super) fn close(mut self) -> Transaction<Kv> {
-        let gives_up = self.draws.below(100) < u64::from(self.knobs.rollbacks_percent);
-        self.push(if gives_up { KvOp::Rollback } else { KvOp::Commit });
-        Transaction { ops: self.ops }
-    }
-
-    pub(super) fn push(&mut self, op: KvOp) {
-        self.ops.push(op);
-    }
-
-    pub(super) fn reads(&mut self) -> bool {
-        self.draws.below(100) < u64::from(self.knobs.reads_percent)
-    }
-
-    /// A key's number, by the knob's choice.
-    pub(super) fn key_index(&mut self) -> u32 {
-        let keys = u64::from(self.knobs.keys.max(1));
-        let index = match self.knobs.key_choice {
-            KeyChoice::Hot => {
-                let hot = keys.div_ceil(5);
-                if self.draws.below(5) < 4 { self.draws.below(hot) } else { self.draws.below(keys) }
-            }
-            KeyChoice::Cold => self.draws.below(keys),
-            // Two neighbours that change every second transaction: connections at about the same place
-            // meet on them, in either order.
-            KeyChoice::Colliding => mix(u64::from(self.ordinal / 2)).wrapping_add(self.draws.below(2)) % keys,
-            KeyChoice::Ascending => {
-                let step = u64::from(self.knobs.transaction_ops.max(1));
-                let place = self.ops.len().saturating_sub(1) as u64;
-                (u64::from(self.ordinal) * step + place) % keys
-            }
-        };
-        index as u32
-    }
-
-    pub(super) fn key(&mut self) -> Key {
-        key(self.key_index())
-    }
-
-    /// A value that names this place, its length drawn.
-    pub(super) fn value(&mut self) -> Value {
-        let len = self.draws.log_uniform(1, u64::from(self.knobs.value_bytes.max(1)));
-        Value { len: len as u32, ..self.short_value() }
-    }
-
-    /// A value that names this place and is no longer than that takes.
-    pub(super) fn short_value(&self) -> Value {
-        Value { id: id(self.connection, self.ordinal, self.ops.len()), len: 0 }
-    }
-}
-
-/// The identity of what the operation `at` of a transaction writes.
-pub(super) const fn id(connection: u16, transaction: u32, at: usize) -> ValueId {
-    ValueId { connection, transaction, op: at as u16 }
-}
-
-/// The key of this number. Numbers up to 9,999 sort as they count.
-pub(super) fn key(index: u32) -> Key {
-    format!("k{index:04}").into()
-}
+pub(super) type Draft<'a> = crate::workload::draft::Draft<'a, Kv>;
 
 /// A scan over everything.
 pub(super) fn scan_all() -> KvOp {

@@ -15,7 +15,7 @@ mod rw_register;
 mod scans;
 mod set;
 
-use super::{Knobs, Workload};
+use super::{Workload, judged, needs};
 use crate::engine::kv::Kv;
 
 pub use bank::Bank;
@@ -50,34 +50,6 @@ pub fn all() -> Vec<Box<dyn Workload<Kv>>> {
 #[must_use]
 pub fn by_name(name: &str) -> Option<Box<dyn Workload<Kv>>> {
     all().into_iter().find(|workload| workload.name() == name)
-}
-
-/// The properties of workloads whose operations are judged one by one when they stand alone, and by
-/// `in_transactions` otherwise.
-const fn judged(
-    knobs: &Knobs,
-    alone: &'static [&'static str],
-    in_transactions: &'static [&'static str],
-) -> &'static [&'static str] {
-    if knobs.transaction_ops == 0 { alone } else { in_transactions }
-}
-
-/// What an engine must serve: the workload's own operations, and those the knobs ask for.
-fn needs(knobs: &Knobs, own: &[&'static str]) -> Vec<&'static str> {
-    let mut needs = own.to_vec();
-    if knobs.transaction_ops > 0 {
-        needs.extend(["begin", "commit"]);
-        if knobs.rollbacks_percent > 0 {
-            needs.push("rollback");
-        }
-    }
-    if knobs.checkpoints_permille > 0 {
-        needs.push("checkpoint");
-    }
-    if knobs.vacuums_permille > 0 {
-        needs.push("vacuum");
-    }
-    needs
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::kv::{KvOp, KvValue, Value, decode, pop_front};
 use crate::engine::{Family, Role};
 use crate::history::Datum;
-use crate::workload::{KeyChoice, Plan, Transaction};
+use crate::workload::{KeyChoice, Knobs, Plan, Transaction};
 
 /// A store that does one operation after another and has no transactions.
 #[derive(Default)]
