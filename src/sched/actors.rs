@@ -19,6 +19,8 @@ pub struct Actors {
     free: Vec<Slot>,
     born: u64,
     current: Option<Slot>,
+    /// The connection on whose behalf an actor worked that had the last turn and is gone since.
+    gone: Option<u16>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ impl Actors {
         self.free.push(slot);
         if self.current == Some(slot) {
             self.current = None;
+            self.gone = self.entries[slot].actor.connection();
         }
     }
 
@@ -273,8 +276,9 @@ impl Actors {
         self.enabled().map(|slot| (slot, self.entries[slot].waiting_since)).min_by_key(|&(slot, since)| (since, slot))
     }
 
-    /// The calm choice: the current actor goes on, unless it cannot or only spins; else the oldest I/O, else
-    /// the connection with the lowest number that does not spin.
+    /// The calm choice: the current actor goes on, unless it cannot or only spins; else the oldest I/O, else the
+    /// connection whose I/O that was, else the connection with the lowest number that does not spin. So one
+    /// connection after the other does all that it has to do.
     #[must_use]
     pub fn calm(&self) -> Option<Slot> {
         if let Some(current) = self.current
@@ -284,7 +288,9 @@ impl Actors {
             return Some(current);
         }
         let oldest_io = self.enabled().filter(|&slot| self.is_io(slot)).min_by_key(|&slot| self.born(slot));
-        oldest_io.or_else(|| {
+        let of = self.current.map_or(self.gone, |slot| self.entries[slot].actor.connection());
+        let same = || self.enabled().find(|&slot| Some(self.actor(slot)) == of.map(Actor::Connection));
+        oldest_io.or_else(|| same().filter(|&slot| !self.is_spinning(slot))).or_else(|| {
             // Who spins has to wait for others, and who spun last comes last of all.
             self.enabled()
                 .min_by_key(|&slot| (self.is_spinning(slot), self.entries[slot].waiting_since, self.actor(slot)))
@@ -416,6 +422,13 @@ mod tests {
         actors.set_next(c0, Resource::Unknown, true);
         check(&actors, c0);
         actors.set_current(c0, 2);
+        check(&actors, c1);
+        // An I/O that is over leaves its turn to the connection it belongs to.
+        let last = actors.add(Actor::Io { connection: 1, op: 9, nth: 1 }, Resource::Unknown, 0);
+        actors.set_next(c0, Resource::Unknown, false);
+        actors.set_next(c1, Resource::Unknown, false);
+        actors.set_current(last, 3);
+        actors.remove(last);
         check(&actors, c1);
     }
 }
