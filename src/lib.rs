@@ -1,12 +1,14 @@
 //! squall: a deterministic concurrent stress simulator for storage engines.
 
 pub mod aio;
+pub mod audit;
 pub mod campaign;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod disk;
 pub mod engine;
 pub mod engines;
+pub mod explain;
 pub mod history;
 pub mod judge;
 pub mod property;

@@ -18,7 +18,7 @@ use super::protocol::{Answer, FirstDivergence, Hello, Pilot, Ran, Request, Scena
 use super::store::{Store, StoreError};
 use super::suspect::{Next, Suspect, Unstable, is_same};
 use super::tally::Tally;
-use crate::scenario::{Case, Scenario, StoredFinding};
+use crate::scenario::{Case, Scenario, ShrunkFacts, Size, StoredFinding};
 use crate::tape::{Fingerprint, stream_seed};
 
 /// One run in so many is executed twice, in another worker.
@@ -48,6 +48,8 @@ pub struct CampaignConfig {
     pub budget: Option<Duration>,
     /// What it is for.
     pub aim: Aim,
+    /// So long may be spent on making each finding smaller; nothing is made smaller without it.
+    pub shrink_budget: Option<Duration>,
 }
 
 /// A campaign that cannot go on.
@@ -123,6 +125,8 @@ pub struct Found {
     pub faults: BTreeMap<String, u64>,
     /// Its case, relative to the folder of results; none when it was stopped before it was written.
     pub case: Option<String>,
+    /// How large it was when it was found, and what came of making it smaller, if that was tried.
+    pub sizes: (Option<Size>, Option<ShrunkFacts>),
 }
 
 /// A seed that did not repeat.
@@ -174,10 +178,16 @@ pub fn run(
         started: Instant::now(),
         deadline: config.budget.map(|budget| Instant::now() + budget),
         aim: config.aim,
+        budget_spent: false,
+        elapsed: Duration::ZERO,
         build: None,
     };
     hunt.send_pilots();
     hunt.go(progress, interrupts)?;
+    hunt.settle();
+    if let Some(budget) = config.shrink_budget.filter(|budget| !budget.is_zero()) {
+        hunt.shrink(budget, progress, interrupts)?;
+    }
     hunt.finish(interrupts)
 }
 
@@ -221,6 +231,9 @@ struct Hunt<'a> {
     started: Instant,
     deadline: Option<Instant>,
     aim: Aim,
+    budget_spent: bool,
+    /// How long the search took, making findings smaller left out.
+    elapsed: Duration,
     build: Option<Option<Fingerprint>>,
 }
 
@@ -484,11 +497,35 @@ impl Hunt<'_> {
         self.unstable.push(NotRepeated { lane, seed, sentence, divergence });
     }
 
-    fn finish(mut self, interrupts: &Interrupts) -> Result<Outcome, CampaignError> {
-        let budget_spent = self.is_late() && self.lanes.iter().any(Lane::has_more);
+    /// No more results will come.
+    fn settle(&mut self) {
+        self.elapsed = self.started.elapsed();
+        self.budget_spent = self.is_late() && self.lanes.iter().any(Lane::has_more);
         self.lanes.iter_mut().for_each(Lane::finish);
         self.unstable.retain(|one| !self.lanes[one.lane].is_beyond(one.seed));
         self.unstable.sort_by_key(|one| (one.lane, one.seed));
+    }
+
+    /// Makes the case of each bucket smaller, as many at a time as there are workers.
+    fn shrink(
+        &mut self,
+        budget: Duration,
+        progress: &mut dyn Progress,
+        interrupts: &Interrupts,
+    ) -> Result<(), CampaignError> {
+        // What takes its process down has no decisions to work on.
+        let hits = self.lanes.iter().enumerate().flat_map(|(index, lane)| {
+            let hits = lane.tally.hits.iter().filter(|(_, hit)| hit.finding.property != "process");
+            hits.map(move |(bucket, hit)| (index, bucket.clone(), hit.seed))
+        });
+        let places: Vec<_> = hits.filter(|place| self.cases.contains_key(place)).collect();
+        let cases = places.iter().map(|place| self.cases[place].clone()).collect();
+        let shrunk = super::smaller::all(&mut self.pool, &mut self.tickets, cases, budget, progress, interrupts)?;
+        self.cases.extend(places.into_iter().zip(shrunk));
+        Ok(())
+    }
+
+    fn finish(self, interrupts: &Interrupts) -> Result<Outcome, CampaignError> {
         let mut findings = Vec::new();
         let mut names = std::collections::BTreeSet::new();
         for (index, lane) in self.lanes.iter().enumerate() {
@@ -497,6 +534,8 @@ impl Hunt<'_> {
                     continue;
                 }
                 let case = self.cases.get(&(index, bucket.clone(), hit.seed));
+                let parsed = case.and_then(|case| Case::parse("the case", case).ok());
+                let sizes = parsed.map_or((None, None), |case| (case.original, case.shrunk));
                 let name = case.map(|case| {
                     let plain = format!("{bucket}/{}.case", hit.seed);
                     // Two scenarios may hit one bucket with one seed.
@@ -505,7 +544,7 @@ impl Hunt<'_> {
                     names.insert(name.clone());
                     self.store.write(&name, case).map(|_| name)
                 });
-                findings.push(found(index, bucket, hit, &self.suspects, name.transpose()?));
+                findings.push(Found { sizes, ..found(index, bucket, hit, &self.suspects, name.transpose()?) });
             }
         }
         // A lower seed has taken the place of what was written first.
@@ -522,8 +561,8 @@ impl Hunt<'_> {
             repeated: self.repeated,
             workers_lost: self.workers_lost,
             interrupted: interrupts.count() > 0,
-            budget_spent,
-            elapsed: self.started.elapsed(),
+            budget_spent: self.budget_spent,
+            elapsed: self.elapsed,
         })
     }
 }
@@ -546,6 +585,7 @@ fn found(
         crashes: hit.crashes,
         faults: hit.faults.clone(),
         case,
+        sizes: (None, None),
     }
 }
 

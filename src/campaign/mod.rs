@@ -13,6 +13,7 @@ mod pool;
 mod progress;
 mod protocol;
 mod replay;
+mod smaller;
 mod store;
 mod summary;
 mod suspect;
@@ -30,7 +31,7 @@ pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, Wor
 pub use progress::{Progress, Silent, State};
 pub use protocol::{
     Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Pilot, Ran, Recorded, Replayed, Request, Response,
-    ScenarioText, Spot, Task,
+    ScenarioText, ShrinkTask, Smaller, Spot, Task,
 };
 pub use replay::{ReplayVerdict, Rerun, replay};
 pub use store::{Store, StoreError};

@@ -185,6 +185,12 @@ impl Pool {
         Self { config, greetings: vec![Request::Hello(hello)], slots, started: 0, lines: unbounded() }
     }
 
+    /// How long a run may be silent before it counts as hung.
+    #[must_use]
+    pub const fn hang_after(&self) -> Duration {
+        self.config.hang_after
+    }
+
     /// Sends a task if a worker can take it now; at most `depth` tasks wait at one worker.
     ///
     /// # Errors

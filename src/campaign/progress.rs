@@ -21,6 +21,9 @@ pub trait Progress {
     /// A finding has been confirmed; one line that tells.
     fn found(&mut self, line: &str);
 
+    /// Of `of` findings `done` have been made as small as can be.
+    fn shrinking(&mut self, done: usize, of: usize);
+
     /// Something worth saying has happened, such as a worker that was replaced.
     fn note(&mut self, line: &str);
 }
@@ -32,5 +35,6 @@ pub struct Silent;
 impl Progress for Silent {
     fn tick(&mut self, _state: State) {}
     fn found(&mut self, _line: &str) {}
+    fn shrinking(&mut self, _done: usize, _of: usize) {}
     fn note(&mut self, _line: &str) {}
 }

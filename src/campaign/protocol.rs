@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::property::{Judgement, Verdict};
-use crate::scenario::{Entry, StoredFinding};
+use crate::scenario::{Entry, Size, StoredFinding};
 use crate::sched::Estimates;
 use crate::sim::{OpCounts, RunResult};
 use crate::tape::{Divergence, Fingerprint, Timeline};
@@ -74,6 +74,8 @@ pub enum Task {
     Describe(Spot),
     /// Run a case.
     Replay(CaseText),
+    /// Make a case smaller, for a while.
+    Shrink(ShrinkTask),
 }
 
 /// A place in the space that a campaign searches.
@@ -101,6 +103,32 @@ pub struct CaseText {
     pub history: bool,
 }
 
+/// A case to make smaller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShrinkTask {
+    /// The case.
+    pub text: String,
+    /// At most so many runs.
+    pub replays_max: u64,
+    /// At most so long, in milliseconds.
+    pub budget_ms: u64,
+}
+
+/// What came of making a case smaller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Smaller {
+    /// The case; none when it does not fail alike from its decisions.
+    pub case: Option<String>,
+    /// How large it is now.
+    pub size: Size,
+    /// Runs made.
+    pub replays: u64,
+    /// Nothing more can be taken away.
+    pub is_smallest: bool,
+    /// The bound that was reached was that of runs, not of time.
+    pub runs_spent: bool,
+}
+
 /// A worker's line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Response {
@@ -122,6 +150,8 @@ pub enum Answer {
     Recorded(Box<Recorded>),
     /// Of [`Task::Replay`].
     Replayed(Box<Replayed>),
+    /// Of [`Task::Shrink`].
+    Shrunk(Box<Smaller>),
     /// It could not be done; our mistake or the case's, never a finding.
     Failed(String),
 }

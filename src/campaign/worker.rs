@@ -5,13 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Error, Write};
+use std::time::{Duration, Instant};
 
 use super::limits::{confine, resident_bytes};
-use super::protocol::{Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, Spot, Task};
+use super::protocol::{
+    Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, ShrinkTask, Smaller, Spot, Task,
+};
 use crate::judge::formats;
 use crate::property::transactions;
-use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, StoredFinding};
+use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, Size, StoredFinding};
 use crate::sched::Estimates;
+use crate::shrink::{Bounds, shrink};
 use crate::sim::RunResult;
 use crate::tape::{Fingerprint, Tape};
 
@@ -82,6 +86,7 @@ impl Worker<'_> {
                 Ok(Answer::Recorded(Box::new(Recorded { case, ran: None, timeline: None })))
             }
             Task::Replay(text) => self.replay(text),
+            Task::Shrink(task) => self.shrink(task),
         }
     }
 
@@ -134,6 +139,8 @@ impl Worker<'_> {
             plan: toml::Table::new(),
             decisions: None,
             timeline: None,
+            original: None,
+            shrunk: None,
         };
         if let Some(run) = run {
             case.head.hash = Some(run.hash);
@@ -173,6 +180,29 @@ impl Worker<'_> {
     fn history(&self, case: &Case, result: &RunResult) -> Result<Option<String>, String> {
         let promises = self.registry.promises(&case.configuration).map_err(|error| error.to_string())?;
         Ok(transactions(&result.history, promises.durability).map(|txns| formats::txns_edn(&txns)))
+    }
+
+    /// Takes away what can be taken away within the task's bounds.
+    fn shrink(&self, task: &ShrinkTask) -> Result<Answer, String> {
+        let said = |error: RunError| error.to_string();
+        let case = Case::parse("the case just recorded", &task.text).map_err(|error| error.to_string())?;
+        let (started, budget) = (Instant::now(), Duration::from_millis(task.budget_ms));
+        let bounds = Bounds { replays_max: task.replays_max };
+        let shrunk = shrink(self.registry, &case, bounds, &mut |_, _| started.elapsed() < budget).map_err(said)?;
+        let Some(shrunk) = shrunk else {
+            let nothing =
+                Smaller { case: None, size: Size::default(), replays: 1, is_smallest: true, runs_spent: false };
+            return Ok(Answer::Shrunk(Box::new(nothing)));
+        };
+        let smaller = shrunk.case(&case);
+        let plan = self.registry.plan_as_text(&smaller.configuration, &smaller.plan).map_err(said)?;
+        Ok(Answer::Shrunk(Box::new(Smaller {
+            case: Some(smaller.with_plan_text(&plan).map_err(said)?),
+            size: shrunk.after,
+            replays: shrunk.replays,
+            is_smallest: shrunk.cut.is_none(),
+            runs_spent: shrunk.replays >= task.replays_max,
+        })))
     }
 
     /// How the engine differs from the one that the case was found with, if it says so itself or was built anew.

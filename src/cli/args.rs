@@ -30,6 +30,12 @@ pub(super) enum Verb {
     Check(CheckArgs),
     /// Make a stored failure smaller: fewer connections, operations, faults and context switches.
     Shrink(ShrinkArgs),
+    /// Show a stored failure in another form.
+    Show(ShowArgs),
+    /// Which switches and faults a failure needs, where it became likely, and the nearest run that passes.
+    Explain(ExplainArgs),
+    /// Every operation of an engine, with a wait, an error and an abandonment forced at every place in turn.
+    Audit(AuditArgs),
     /// Show what is compiled in.
     List(ListArgs),
     /// Prove on this machine that a seed is one run: every scenario twice, in two processes.
@@ -70,6 +76,10 @@ pub(super) struct RunArgs {
     /// Exit 0 when every scenario met its `expect`, 1 when one did not.
     #[arg(long)]
     pub(super) as_expected: bool,
+    /// Make each finding smaller before it is stored, for at most so long; 0s switches it off. Without it 60s, and
+    /// 0s with --as-expected.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) shrink_budget: Option<Duration>,
     /// The folder of results.
     #[arg(long, value_name = "DIR", default_value = "squall-out")]
     pub(super) out: PathBuf,
@@ -144,6 +154,52 @@ pub(super) struct ShrinkArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The case.
+    pub(super) case: PathBuf,
+    /// As a regression test in Rust, the case and all.
+    #[arg(long)]
+    pub(super) rust: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The case.
+    pub(super) case: PathBuf,
+    /// Random continuations at each turn at which the likelihood is measured.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(super) continuations: u64,
+    /// At most so long; where it cuts, the result says so.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub(super) budget: Duration,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Only this engine; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) engine: Vec<String>,
+    /// Switch a planted bug on, as `--set engine.bugs=NAME`; only engines that have it are audited.
+    #[arg(long, value_name = "NAME")]
+    pub(super) bug: Vec<String>,
+    /// The workload whose plan is the script: what prepares, what is looked at, what follows.
+    #[arg(long, value_name = "NAME", default_value = "audit")]
+    pub(super) workload: String,
+    /// Any key of a scenario, such as `engine.page_size=1024`; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// At most so many places of one operation; what is left out is said.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(super) places: usize,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ListArgs {
     /// What to list.
     #[arg(value_enum)]
@@ -207,8 +263,11 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     parse_seeds(text).ok_or_else(|| "expected seeds such as 0..200, the second number excluded and larger".to_string())
 }
 
-/// `90s`, `10m`, `8h`, `250ms`.
+/// `90s`, `10m`, `8h`, `250ms`; nothing needs no unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
     let bad = || "expected a time such as 250ms, 90s, 10m or 8h".to_string();
     let split = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(bad)?;
     let number: u64 = text[..split].parse().map_err(|_| bad())?;
@@ -249,6 +308,7 @@ mod tests {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("8h"), Ok(Duration::from_secs(28_800)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
         for bad in ["", "10", "s", "-4s", "4d", "99999999999999999999h"] {
             assert!(duration(bad).is_err(), "{bad}");
         }

@@ -16,7 +16,8 @@ pub(super) fn run(registry: &Registry, args: &DoctorArgs) -> Result<Exit, Failur
     let all: Vec<String> = registry.library().names().map(str::to_string).collect();
     let what = if args.what.is_empty() { &all } else { &args.what };
     let selection = select(registry, what, &args.engine, &[])?;
-    let config = CampaignConfig { pool: pool_config(&args.workers)?, budget: None, aim: Aim::Compare };
+    let config =
+        CampaignConfig { pool: pool_config(&args.workers)?, budget: None, aim: Aim::Compare, shrink_budget: None };
     let lanes = selection.pairings.iter().map(|(index, pairing)| LaneConfig {
         scenario: *index,
         scenario_name: selection.scenarios[*index].name.clone(),

@@ -12,13 +12,16 @@
 //! output, all else to standard error.
 
 mod args;
+mod audit;
 mod check;
 mod doctor;
 mod exit;
+mod explain;
 mod list;
 mod progress;
 mod replay;
 mod run;
+mod rust_test;
 mod screen;
 mod shrink;
 mod signals;
@@ -71,6 +74,9 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
         Verb::Replay(args) => replay::run(registry, args),
         Verb::Check(args) => check::run(args),
         Verb::Shrink(args) => shrink::run(registry, args),
+        Verb::Show(args) => rust_test::run(args),
+        Verb::Explain(args) => explain::run(registry, args),
+        Verb::Audit(args) => audit::run(registry, args),
         Verb::List(args) => list::run(registry, args),
         Verb::Doctor(args) => doctor::run(registry, args),
         Verb::Completions { shell } => {

@@ -87,6 +87,24 @@ impl Progress for Show {
         self.line(&format!("found: {}", plain(line)));
     }
 
+    fn shrinking(&mut self, done: usize, of: usize) {
+        match self {
+            Self::Bar(bar) => {
+                let style =
+                    ProgressStyle::with_template("{spinner} making findings smaller, {pos} of {len}, {elapsed}");
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.set_length(of as u64);
+                bar.set_position(done as u64);
+            }
+            Self::Heartbeat { next, .. } => {
+                if Instant::now() >= *next {
+                    *next += HEARTBEAT;
+                    say(&format!("making findings smaller: {done} of {of} done"));
+                }
+            }
+        }
+    }
+
     fn note(&mut self, line: &str) {
         self.line(&plain(line));
     }

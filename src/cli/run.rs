@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ use crate::scenario::{Entry, Expect, Pairing, Place, Registry, Scenario, Skipped
 const TASKS_MAX: u32 = 5_000;
 /// A worker that holds so much after a run is replaced, in bytes.
 const LEAK_MAX: u64 = 768 << 20;
+/// So long may be spent on making a finding smaller.
+const SHRINK_BUDGET: Duration = Duration::from_secs(60);
 
 /// Scenarios and the engines they run on.
 pub(super) struct Selection {
@@ -82,7 +85,11 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
     let selection = select(registry, &args.what, &args.engine, &flags)?;
     let lanes: Vec<_> = selection.pairings.iter().map(|pairing| lane(&selection, pairing, args)).collect();
     let store = Store::new(&args.out);
-    let config = CampaignConfig { pool: pool_config(&args.workers)?, budget: args.budget, aim: Aim::Find };
+    // A catalogue that is only checked off has no reader who would want its failures small.
+    let by_default = if args.as_expected { Duration::ZERO } else { SHRINK_BUDGET };
+    let shrink_budget = Some(args.shrink_budget.unwrap_or(by_default));
+    let config =
+        CampaignConfig { pool: pool_config(&args.workers)?, budget: args.budget, aim: Aim::Find, shrink_budget };
     let mut show = Show::new();
     let outcome = campaign::run(&config, &selection.scenarios, lanes, &store, &mut show, &signals.interrupts);
     show.finish();

@@ -11,7 +11,7 @@ use super::args::{Format, ShrinkArgs};
 use super::exit::{Exit, Failure};
 use super::screen::{Paint, count, number, plain, print};
 use crate::campaign::build_fingerprint;
-use crate::scenario::{Case, Registry, StoredFinding};
+use crate::scenario::{Case, Registry};
 use crate::shrink::{Bounds, Shrunk, Size, shrink};
 
 pub(super) fn run(registry: &Registry, args: &ShrinkArgs) -> Result<Exit, Failure> {
@@ -35,8 +35,10 @@ pub(super) fn run(registry: &Registry, args: &ShrinkArgs) -> Result<Exit, Failur
         let reason = anyhow!("{}: no longer fails in the same way; see what `{hint}` says", args.case.display());
         return Err(Failure { exit: Exit::STALE, error: reason });
     };
-    let smaller = smaller_case(&case, &shrunk);
-    std::fs::write(&out, smaller.to_text().map_err(Failure::own)?)
+    let mut smaller = shrunk.case(&case);
+    smaller.head.build = build_fingerprint();
+    let plan = registry.plan_as_text(&smaller.configuration, &smaller.plan).map_err(Failure::own)?;
+    std::fs::write(&out, smaller.with_plan_text(&plan).map_err(Failure::own)?)
         .with_context(|| format!("{}: cannot be written", out.display()))
         .map_err(Failure::own)?;
     print(&match args.format {
@@ -44,20 +46,6 @@ pub(super) fn run(registry: &Registry, args: &ShrinkArgs) -> Result<Exit, Failur
         Format::Json | Format::Jsonl => machine(&smaller, &shrunk, &out),
     })?;
     Ok(Exit::FINDING)
-}
-
-fn smaller_case(case: &Case, shrunk: &Shrunk) -> Case {
-    let mut smaller = case.clone();
-    smaller.head.hash = Some(shrunk.result.hash);
-    smaller.head.turns = shrunk.result.turns;
-    smaller.head.build = build_fingerprint();
-    if let Some(finding) = shrunk.result.findings.first() {
-        smaller.finding = StoredFinding::from(finding);
-    }
-    smaller.plan = shrunk.subject.plan.clone();
-    smaller.decisions = Some(shrunk.subject.decisions.clone());
-    smaller.timeline = shrunk.result.timeline.clone();
-    smaller
 }
 
 /// `a/7.case` becomes `a/7.small.case`.
@@ -72,7 +60,7 @@ fn progress(replays: u64) -> ProgressBar {
     bar
 }
 
-fn words(size: &Size) -> String {
+pub(super) fn words(size: &Size) -> String {
     let parts = [
         count(size.connections as u64, "connection"),
         count(size.ops as u64, "operation"),

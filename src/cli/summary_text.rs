@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::screen::{Paint, count, number, plain, table};
+use super::shrink::words;
 use crate::campaign::{Found, Inconclusive, LaneConfig, Outcome, Summary, Tally};
 use crate::scenario::{Expect, Registry};
 
@@ -140,6 +141,19 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     counts.iter().map(|(name, count)| format!("{name} {}", number(*count))).collect::<Vec<_>>().join(", ")
 }
 
+/// How large it was and is.
+fn sizes(found: &Found, paint: Paint) -> String {
+    let (original, Some(shrunk)) = &found.sizes else { return String::new() };
+    let mut text = String::new();
+    if let (Some(original), Some(size)) = (original, &shrunk.size) {
+        text += &format!("  found     {}\n  stored    {}\n", words(original), words(size));
+    }
+    if let Some(cut) = &shrunk.cut {
+        text += &format!("  not smaller: {}\n", paint.doubtful(&plain(cut)));
+    }
+    text
+}
+
 fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, paint: Paint) -> String {
     let (config, tally) = &outcome.lanes[found.lane];
     let head = paint.bad(&format!("VIOLATED {}: {}", found.finding.property, found.finding.anomaly));
@@ -166,6 +180,7 @@ fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, pa
         facts.extend(clean_seeds(found.seeds, tally.runs));
     }
     text += &format!("  {}\n", facts.join(" · "));
+    text += &sizes(found, paint);
     if let Some(case) = &found.case {
         let program = registry.program_name();
         text += &format!("  replay: {program} replay {}\n", out.join(case).display());

@@ -40,6 +40,46 @@ pub struct Case {
     pub decisions: Option<Decisions>,
     /// The hash turn by turn.
     pub timeline: Option<Timeline>,
+    /// How large the failure was when it was found, if somebody has tried to make it smaller.
+    pub original: Option<Size>,
+    /// What came of trying.
+    pub shrunk: Option<ShrunkFacts>,
+}
+
+/// How large a failure is; compared from the first field to the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Size {
+    /// Connections that ask something.
+    pub connections: usize,
+    /// Operations in the plan: those of connections, and those that set up and read back.
+    pub ops: usize,
+    /// Crashes.
+    pub crashes: usize,
+    /// Draws that were not calm.
+    pub faults: usize,
+    /// Context switches: turns at which another connection than before goes on, itself or through its I/O.
+    pub switches: usize,
+    /// The numbers in the plan, such as lengths of values, each as long as it is in bits.
+    pub bits: usize,
+    /// Segments of the schedule.
+    pub segments: usize,
+    /// Turns.
+    pub turns: u64,
+}
+
+/// What came of making a failure smaller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ShrunkFacts {
+    /// Runs made for it.
+    pub replays: u64,
+    /// Why it stopped before nothing more could be taken away, or was not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
+    /// How large the failure is now; unknown when it could not be tried at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
 }
 
 /// Where a case came from, and what it showed.
@@ -122,6 +162,8 @@ struct Parts {
     configuration: Configuration,
     plan: Table,
     decisions: Option<DecisionsText>,
+    original: Option<Size>,
+    shrunk: Option<ShrunkFacts>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,6 +206,12 @@ impl Case {
         };
         push(&table("case", toml::Value::try_from(&self.head).map_err(bad)?).map_err(bad)?);
         push(&table("finding", toml::Value::try_from(&self.finding).map_err(bad)?).map_err(bad)?);
+        if let Some(original) = &self.original {
+            push(&table("original", toml::Value::try_from(original).map_err(bad)?).map_err(bad)?);
+        }
+        if let Some(shrunk) = &self.shrunk {
+            push(&table("shrunk", toml::Value::try_from(shrunk).map_err(bad)?).map_err(bad)?);
+        }
         push(&table("configuration", toml::Value::try_from(&self.configuration).map_err(bad)?).map_err(bad)?);
         push(plan);
         if let Some(decisions) = &self.decisions {
@@ -258,6 +306,8 @@ impl Case {
             plan: parts.plan,
             decisions,
             timeline,
+            original: parts.original,
+            shrunk: parts.shrunk,
         })
     }
 }

@@ -95,6 +95,26 @@ impl Pairing {
     }
 }
 
+impl Pairing {
+    /// The configurations in which an engine is audited: as the scenario says; and with every whole-number option of
+    /// which it says nothing at its least, so that caches are small and everything is waited for.
+    ///
+    /// # Errors
+    /// When the registry is not the one that paired them.
+    pub fn audited(&self, registry: &Registry, scenario: &Scenario) -> Result<Vec<Configuration>, RunError> {
+        let usual = self.configure(registry, scenario, 0)?;
+        let mut least = usual.clone();
+        for option in registry.target(&usual)?.info().options {
+            if let OptionInfo::Int { name, min, .. } = option
+                && !self.options.iter().any(|(said, ..)| said == name)
+            {
+                least.engine.options.insert((*name).to_string(), OptionValue::Int(*min));
+            }
+        }
+        Ok(if least == usual { vec![usual] } else { vec![usual, least] })
+    }
+}
+
 /// What the engine is spared of that which the scenario has for others.
 fn spared(scenario: &Scenario, target: &dyn Target) -> impl Iterator<Item = Spared> {
     let unnamed = scenario.engines.is_empty();

@@ -14,6 +14,7 @@ use super::configuration::Configuration;
 use super::library::Library;
 use super::run::{Bound, Job, RunError, Shelf, Target};
 use super::serial::OnTarget;
+use crate::audit::{Audit, AuditBounds};
 use crate::engine::{Engine, EngineInfo, Family, Options, Promises};
 use crate::property::Property;
 use crate::property::differential::{self, Differential, Reference};
@@ -192,6 +193,22 @@ impl Registry {
     /// When something it names is not compiled in.
     pub fn plan_text(&self, configuration: &Configuration, seed: u64) -> Result<String, RunError> {
         self.target(configuration)?.plan_text(&self.job(configuration, seed, None))
+    }
+
+    /// A plan in the form that a person likes to read.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in, or the plan is none.
+    pub fn plan_as_text(&self, configuration: &Configuration, plan: &Table) -> Result<String, RunError> {
+        self.target(configuration)?.plan_text(&self.job(configuration, 0, Some(plan)))
+    }
+
+    /// Audits the engine: every operation of the workload's plan, with a wait forced at every place in turn.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in.
+    pub fn audit(&self, configuration: &Configuration, bounds: AuditBounds) -> Result<Audit, RunError> {
+        self.target(configuration)?.audit(&self.job(configuration, 0, None), bounds)
     }
 
     /// What a calm run of this configuration counts, for policies that want estimates of others.

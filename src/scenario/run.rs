@@ -7,9 +7,10 @@ use std::marker::PhantomData;
 use thiserror::Error;
 use toml::Table;
 
-use super::configuration::Configuration;
+use super::configuration::{Configuration, EngineChoice};
 use super::plan_text;
 use super::serial;
+use crate::audit::{self, Audit, AuditBounds};
 use crate::engine::{Engine, EngineInfo, Family, OptionError, Options, Promises, Spared};
 use crate::history::Call;
 use crate::property::Property;
@@ -105,6 +106,7 @@ pub(super) trait Target {
     fn run(&self, job: &Job<'_>, judges: &mut [Box<dyn Property>], tape: Tape) -> Result<RunResult, RunError>;
     /// What the engine holds after these transactions, asked calmly one after the other.
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String>;
+    fn audit(&self, job: &Job<'_>, bounds: AuditBounds) -> Result<Audit, RunError>;
 }
 
 pub(super) struct Bound<F, E> {
@@ -185,5 +187,13 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
 
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String> {
         serial::replay::<F, E>(&self.info, transactions)
+    }
+
+    fn audit(&self, job: &Job<'_>, bounds: AuditBounds) -> Result<Audit, RunError> {
+        let EngineChoice { options, bugs, .. } = &job.configuration.engine;
+        let workload = Shelf::<F>::find(job.shelf, &job.configuration.workload)?;
+        let options = Options::resolve(self.info.options, self.info.bugs, options, bugs)?;
+        let plan = Self::plan(job, workload)?;
+        Ok(audit::audit::<F, E>(workload, &options, &plan, bounds))
     }
 }

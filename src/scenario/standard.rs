@@ -75,6 +75,7 @@ impl Registry {
     #[must_use]
     pub fn standard_workloads(self) -> Self {
         let registry = workload::kv::all().into_iter().fold(self, Self::workload::<Kv>);
+        let registry = registry.workload::<Kv>(Box::new(workload::kv::Audit));
         workload::sql::all().into_iter().fold(registry, Self::workload::<Sql>)
     }
 

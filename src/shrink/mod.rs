@@ -1,19 +1,26 @@
 //! Smaller, same failure: works on the plan and the decisions of a case, never on its seed.
 //!
 //! Each pass proposes something calmer or shorter; a proposal is kept when the run still fails in the same way
-//! (the same property, the same anomaly) and is smaller by [`Size`]. What is kept is what the run *recorded*,
-//! so that decisions which no longer fit are gone. The number of runs is bounded; that it was reached is
-//! reported. Passes: cut the schedule, drop connections, transactions and operations, take out crashes and
-//! faults, then straighten the schedule. Nothing here knows the engine.
+//! (the same property, the same anomaly, no resource of another kind) and is smaller by [`Size`]. What is kept is
+//! what the run *recorded*, so that decisions which no longer fit are gone. The number of runs is bounded; that it
+//! was reached is reported. Passes: cut the schedule, drop connections, transactions and operations, take out
+//! crashes and faults, make numbers small, then look for a schedule with fewer context switches. Nothing here
+//! knows the engine.
 
 mod passes;
+mod plan;
+mod schedule;
 
-use toml::{Table, Value};
+use std::collections::BTreeSet;
+
+use toml::Table;
 
 use crate::property::Finding;
-use crate::scenario::{Case, Configuration, Registry, RunError};
+use crate::scenario::{Case, Configuration, Registry, RunError, ShrunkFacts, StoredFinding};
 use crate::sim::RunResult;
-use crate::tape::{Actor, Decisions, Segment, Tape};
+use crate::tape::{Actor, Decisions, ENGINE, Segment, Tape};
+
+pub use crate::scenario::Size;
 
 /// What is tried with: a failure that replays.
 #[derive(Clone, Debug)]
@@ -22,25 +29,6 @@ pub struct Subject {
     pub plan: Table,
     /// What was decided.
     pub decisions: Decisions,
-}
-
-/// How large a failure is; compared from the first field to the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct Size {
-    /// Connections that ask something.
-    pub connections: usize,
-    /// Operations in the plan.
-    pub ops: usize,
-    /// Crashes.
-    pub crashes: usize,
-    /// Draws that were not calm.
-    pub faults: usize,
-    /// Context switches: turns at which another connection than before goes on, itself or through its I/O.
-    pub switches: usize,
-    /// Segments of the schedule.
-    pub segments: usize,
-    /// Turns.
-    pub turns: u64,
 }
 
 /// When to stop.
@@ -73,45 +61,104 @@ pub struct Shrunk {
     pub cut: Option<String>,
 }
 
+impl Shrunk {
+    /// The case, smaller, with what is known of how large it was.
+    #[must_use]
+    pub fn case(&self, case: &Case) -> Case {
+        let mut smaller = case.clone();
+        smaller.head.hash = Some(self.result.hash);
+        smaller.head.turns = self.result.turns;
+        if let Some(finding) = self.result.findings.first() {
+            smaller.finding = StoredFinding::from(finding);
+        }
+        smaller.plan = self.subject.plan.clone();
+        smaller.decisions = Some(self.subject.decisions.clone());
+        smaller.timeline = self.result.timeline.clone();
+        smaller.original = Some(case.original.unwrap_or(self.before));
+        let earlier = case.shrunk.as_ref().map_or(0, |facts| facts.replays);
+        let facts = ShrunkFacts { replays: earlier + self.replays, cut: self.cut.clone(), size: Some(self.after) };
+        smaller.shrunk = Some(facts);
+        smaller
+    }
+}
+
 /// How far it has come, for a progress bar. Answer false to stop.
 pub type Watch<'a> = &'a mut dyn FnMut(u64, &Size) -> bool;
 
-/// Makes a case smaller.
+/// Makes a case smaller. `None` when it no longer fails in the same way.
 ///
 /// # Errors
-/// When the case cannot be run at all, or no longer fails.
+/// When the case cannot be run at all.
 pub fn shrink(registry: &Registry, case: &Case, bounds: Bounds, watch: Watch<'_>) -> Result<Option<Shrunk>, RunError> {
-    let decisions = case.decisions.clone().unwrap_or_default();
-    let subject = Subject { plan: case.plan.clone(), decisions };
-    let failure = (case.finding.property.clone(), case.finding.anomaly.clone());
-    let Some((subject, result)) = attempt(registry, &case.configuration, case.seed(), &failure, &subject)? else {
-        return Ok(None);
+    let seeded = case.decisions.is_none();
+    let subject = Subject { plan: case.plan.clone(), decisions: case.decisions.clone().unwrap_or_default() };
+    let tape = match seeded {
+        true => Tape::seeded(case.seed()),
+        false => Tape::recorded(case.seed(), subject.decisions.clone()),
     };
-    let before = Size::of(&subject);
+    let failure = Failure::of(&case.finding);
+    let tried = attempt(registry, &case.configuration, &failure, &subject.plan, tape)?;
+    if !tried.fails {
+        return Ok(None);
+    }
+    let before = size_of(&tried.subject);
     let separable = registry.is_separable(&case.configuration)?;
     let mut search = Search {
         separable,
         registry,
-        case,
+        seed: case.seed(),
+        configuration: case.configuration.clone(),
         failure,
         bounds,
         watch,
         replays: 1,
-        best: subject,
+        best: tried.subject,
         size: before,
-        result,
+        result: tried.result,
         cut: None,
     };
     passes::run(&mut search)?;
-    let Search { best, result, size, replays, cut, .. } = search;
-    Ok(Some(Shrunk { subject: best, result, before, after: size, replays, cut }))
+    search.conclude(&case.configuration, before)
+}
+
+/// The failure that must stay the same.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    property: String,
+    anomaly: String,
+    /// Without digits, so that key `k3` is as good as key `k7`.
+    resources: BTreeSet<String>,
+}
+
+impl Failure {
+    /// That of a finding.
+    #[must_use]
+    pub fn of(finding: &StoredFinding) -> Self {
+        let resources = finding.resources.iter().map(|resource| without_digits(resource)).collect();
+        Self { property: finding.property.clone(), anomaly: finding.anomaly.clone(), resources }
+    }
+
+    /// Whether this is it. It may concern fewer resources, and none of another kind.
+    #[must_use]
+    pub fn is(&self, finding: &Finding) -> bool {
+        let known = |resource: &String| self.resources.contains(&without_digits(resource));
+        finding.property == self.property
+            && finding.anomaly == self.anomaly
+            && (self.resources.is_empty() || finding.resources.iter().all(known))
+    }
+}
+
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 /// The search's state: the best so far, and how to try another.
 pub(crate) struct Search<'a> {
     registry: &'a Registry,
-    case: &'a Case,
-    failure: (String, String),
+    seed: u64,
+    /// That of the case, but for its limits: nothing much longer than the failure is worth running to its end.
+    configuration: Configuration,
+    failure: Failure,
     bounds: Bounds,
     watch: Watch<'a>,
     /// Whether single operations may go.
@@ -133,82 +180,98 @@ impl Search<'_> {
         &self.best
     }
 
+    pub(crate) const fn size(&self) -> &Size {
+        &self.size
+    }
+
+    /// How many more runs may be made.
+    pub(crate) const fn replays_left(&self) -> u64 {
+        self.bounds.replays_max.saturating_sub(self.replays)
+    }
+
     /// Tries a proposal; keeps it when it fails in the same way and is smaller.
     pub(crate) fn propose(&mut self, proposal: &Subject) -> Result<bool, RunError> {
+        Ok(self.explore(proposal)?.is_some_and(|(kept, _)| kept))
+    }
+
+    /// Tries a proposal; says whether it was kept, and how it went. `None` when nothing more may be tried.
+    pub(crate) fn explore(&mut self, proposal: &Subject) -> Result<Option<(bool, Tried)>, RunError> {
         if self.is_over() {
-            return Ok(false);
+            return Ok(None);
         }
         if self.replays >= self.bounds.replays_max {
             self.cut = Some(format!("stopped after {} runs", self.replays));
-            return Ok(false);
+            return Ok(None);
         }
         self.replays += 1;
-        let tried = attempt(self.registry, &self.case.configuration, self.case.seed(), &self.failure, proposal)?;
-        let kept = match tried {
-            Some((subject, result)) if Size::of(&subject) < self.size => {
-                self.size = Size::of(&subject);
-                (self.best, self.result) = (subject, result);
-                true
-            }
-            _ => false,
-        };
+        self.configuration.world.limits.turns_max = self.size.turns.saturating_mul(2) + 2_000;
+        let tape = Tape::recorded(self.seed, proposal.decisions.clone());
+        let tried = attempt(self.registry, &self.configuration, &self.failure, &proposal.plan, tape)?;
+        let kept = tried.fails && size_of(&tried.subject) < self.size;
+        if kept {
+            self.size = size_of(&tried.subject);
+            (self.best, self.result) = (tried.subject.clone(), tried.result.clone());
+        }
         if !(self.watch)(self.replays, &self.size) {
             self.cut = Some(format!("stopped by its time limit after {} runs", self.replays));
         }
-        Ok(kept)
+        Ok(Some((kept, tried)))
+    }
+
+    /// The best once more, under the case's own limits.
+    fn conclude(self, configuration: &Configuration, before: Size) -> Result<Option<Shrunk>, RunError> {
+        let tape = Tape::recorded(self.seed, self.best.decisions.clone());
+        let tried = attempt(self.registry, configuration, &self.failure, &self.best.plan, tape)?;
+        let after = size_of(&tried.subject);
+        let Self { replays, cut, .. } = self;
+        let shrunk = Shrunk { subject: tried.subject, result: tried.result, before, after, replays: replays + 1, cut };
+        Ok(tried.fails.then_some(shrunk))
     }
 }
 
-/// Runs a subject; gives back what was really decided when it fails as it should.
+/// A run of a proposal.
+pub(crate) struct Tried {
+    /// What was really decided.
+    pub(crate) subject: Subject,
+    pub(crate) result: RunResult,
+    /// It fails as it should.
+    pub(crate) fails: bool,
+}
+
+/// Runs a plan on a tape.
 fn attempt(
     registry: &Registry,
     configuration: &Configuration,
-    seed: u64,
-    failure: &(String, String),
-    subject: &Subject,
-) -> Result<Option<(Subject, RunResult)>, RunError> {
-    let tape = Tape::recorded(seed, subject.decisions.clone()).recording();
-    let mut result = registry.run(configuration, seed, Some(&subject.plan), tape)?;
-    if !result.findings.first().is_some_and(|finding| is(finding, failure)) {
-        return Ok(None);
-    }
+    failure: &Failure,
+    plan: &Table,
+    tape: Tape,
+) -> Result<Tried, RunError> {
+    let seed = tape.seed();
+    let mut result = registry.run(configuration, seed, Some(plan), tape.recording())?;
+    let fails = result.findings.first().is_some_and(|finding| failure.is(finding));
     let decisions = result.decisions.take().unwrap_or_default();
-    Ok(Some((Subject { plan: subject.plan.clone(), decisions }, result)))
+    Ok(Tried { subject: Subject { plan: plan.clone(), decisions }, result, fails })
 }
 
-fn is(finding: &Finding, (property, anomaly): &(String, String)) -> bool {
-    finding.property == *property && finding.anomaly == *anomaly
-}
-
-impl Size {
-    /// The size of a subject.
-    #[must_use]
-    pub fn of(subject: &Subject) -> Self {
-        let asked: Vec<usize> = connections(&subject.plan).map(|(_, list)| ops(list)).collect();
-        let schedule = &subject.decisions.schedule;
-        Self {
-            connections: asked.iter().filter(|&&ops| ops > 0).count(),
-            ops: asked.iter().sum(),
-            crashes: schedule.iter().filter(|segment| segment.actor == Actor::Crash).count(),
-            faults: subject.decisions.draws.len(),
-            switches: switches(schedule),
-            segments: schedule.len(),
-            turns: subject.decisions.turns(),
-        }
+/// The size of a subject.
+#[must_use]
+pub fn size_of(subject: &Subject) -> Size {
+    let (connections, ops) = plan::counts(&subject.plan);
+    let schedule = &subject.decisions.schedule;
+    Size {
+        connections,
+        ops,
+        crashes: schedule.iter().filter(|segment| segment.actor == Actor::Crash).count(),
+        faults: subject.decisions.draws.len(),
+        switches: switches(schedule),
+        bits: plan::bits(&subject.plan),
+        segments: schedule.len(),
+        turns: subject.decisions.turns(),
     }
 }
 
 fn switches(schedule: &[Segment]) -> usize {
-    let connections: Vec<u16> = schedule.iter().filter_map(|segment| segment.actor.connection()).collect();
+    let connections = schedule.iter().filter_map(|segment| segment.actor.connection());
+    let connections: Vec<u16> = connections.filter(|&connection| connection != ENGINE).collect();
     connections.windows(2).filter(|pair| pair[0] != pair[1]).count()
-}
-
-/// The connections of a plan, each with its list of transactions.
-fn connections(plan: &Table) -> impl Iterator<Item = (&String, &Vec<Value>)> {
-    let lists = plan.get("connections").and_then(Value::as_table);
-    lists.into_iter().flatten().filter_map(|(name, list)| Some((name, list.as_array()?)))
-}
-
-fn ops(transactions: &[Value]) -> usize {
-    transactions.iter().filter_map(Value::as_array).map(Vec::len).sum()
 }

@@ -5,9 +5,11 @@
 
 use toml::Value;
 
-use super::{Search, Subject, connections};
+use super::plan::{connections, each_number, frame_mut, is_empty, numbers, transactions_mut};
+use super::schedule::{from_calm, straighten};
+use super::{Search, Subject};
 use crate::scenario::RunError;
-use crate::tape::{Actor, Decisions, Segment};
+use crate::tape::{Actor, Decisions};
 
 /// All passes, until nothing more can be taken away.
 pub(super) fn run(search: &mut Search<'_>) -> Result<(), RunError> {
@@ -18,7 +20,13 @@ pub(super) fn run(search: &mut Search<'_>) -> Result<(), RunError> {
         smaller |= drop_ops(search)?;
         smaller |= drop_draws(search)?;
         smaller |= drop_crashes(search)?;
+        smaller |= drop_frame(search)?;
+        smaller |= small_numbers(search)?;
         smaller |= straighten(search)?;
+        // What costs most comes when the others have no more to give.
+        if !smaller && !search.is_over() {
+            smaller = from_calm(search)?;
+        }
         if !smaller || search.is_over() {
             return Ok(());
         }
@@ -48,7 +56,7 @@ fn drop_connections(search: &mut Search<'_>) -> Result<bool, RunError> {
     let mut kept = false;
     for name in names {
         let mut proposal = search.best().clone();
-        let list = transactions_mut(&mut proposal, &name);
+        let list = transactions_mut(&mut proposal.plan, &name);
         if list.iter().all(is_empty) {
             continue;
         }
@@ -65,7 +73,7 @@ fn drop_transactions(search: &mut Search<'_>) -> Result<bool, RunError> {
     let mut kept = false;
     for (name, len) in lists {
         kept |= in_chunks(search, len, |subject, range| {
-            let list = &mut transactions_mut(subject, &name)[range];
+            let list = &mut transactions_mut(&mut subject.plan, &name)[range];
             let any = list.iter().any(|transaction| !is_empty(transaction));
             list.iter_mut().for_each(|transaction| *transaction = Value::Array(vec![]));
             any
@@ -91,7 +99,7 @@ fn drop_ops(search: &mut Search<'_>) -> Result<bool, RunError> {
     let mut kept = false;
     for (name, at, op) in places {
         let mut proposal = search.best().clone();
-        let transaction = transactions_mut(&mut proposal, &name)[at].as_array_mut();
+        let transaction = transactions_mut(&mut proposal.plan, &name)[at].as_array_mut();
         let Some(ops) = transaction.filter(|ops| op < ops.len() && ops.len() > 1) else { continue };
         ops.remove(op);
         if let Some(connection) = name.strip_prefix('c').and_then(|number| number.parse().ok()) {
@@ -140,67 +148,63 @@ fn drop_crashes(search: &mut Search<'_>) -> Result<bool, RunError> {
     Ok(kept)
 }
 
-/// Fewer context switches: leave segments out, or let an actor go on where it is interrupted.
-fn straighten(search: &mut Search<'_>) -> Result<bool, RunError> {
-    let len = search.best().decisions.schedule.len();
-    let mut kept = in_chunks(search, len, |subject, range| {
-        // The schedule has become shorter since the pass began.
-        let end = range.end.min(subject.decisions.schedule.len());
-        if range.start < end {
-            subject.decisions.schedule.drain(range.start..end);
-        }
-        range.start < end
-    })?;
-    let mut at = 0;
-    while at + 1 < search.best().decisions.schedule.len() && !search.is_over() {
-        let proposals = [pull_together(search.best(), at), swap(search.best(), at)];
+/// What sets up and reads back, where the workload promises nothing about it.
+fn drop_frame(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let mut kept = false;
+    if !search.separable {
+        return Ok(false);
+    }
+    for part in ["setup", "settle"] {
+        let mut start = search.best().clone();
+        let len = frame_mut(&mut start.plan, part).map_or(0, |list| list.len());
+        kept |= in_chunks(search, len, |subject, range| {
+            let Some(list) = frame_mut(&mut subject.plan, part) else { return false };
+            let any = list[range.clone()].iter().any(|transaction| !is_empty(transaction));
+            list[range].iter_mut().for_each(|transaction| *transaction = Value::Array(vec![]));
+            any
+        })?;
+    }
+    Ok(kept)
+}
+
+/// Lengths of values and other numbers: all at once, then one by one, to nothing or to half.
+///
+/// Where operations belong together their numbers do, too: a transfer takes what it gives.
+fn small_numbers(search: &mut Search<'_>) -> Result<bool, RunError> {
+    let mut kept = false;
+    if !search.separable {
+        return Ok(false);
+    }
+    let smallest = |number: i64| number.signum().min(1);
+    for to in [|_: i64| 0, smallest, |number: i64| number / 2] {
+        let mut proposal = search.best().clone();
         let mut any = false;
-        for proposal in proposals.into_iter().flatten() {
-            any = any || search.propose(&proposal)?;
-        }
-        kept |= any;
-        if !any {
-            at += 1;
+        each_number(&mut proposal.plan, &mut |number| {
+            any |= to(*number) != *number;
+            *number = to(*number);
+        });
+        kept |= any && search.propose(&proposal)?;
+    }
+    for at in 0..numbers(&mut search.best().clone().plan) {
+        for to in [0, 1] {
+            let mut proposal = search.best().clone();
+            let (mut place, mut any) = (0, false);
+            each_number(&mut proposal.plan, &mut |number| {
+                if place == at && number.unsigned_abs() > to {
+                    *number = if to == 0 { 0 } else { *number / 2 };
+                    any = true;
+                }
+                place += 1;
+            });
+            kept |= any && search.propose(&proposal)?;
         }
     }
     Ok(kept)
 }
 
-/// `a b a` becomes `aa b`: the actor's next segment is pulled to this one.
-fn pull_together(subject: &Subject, at: usize) -> Option<Subject> {
-    let schedule = &subject.decisions.schedule;
-    let actor = schedule[at].actor;
-    let next = (at + 2..schedule.len()).find(|&later| schedule[later].actor == actor)?;
-    let mut proposal = subject.clone();
-    let turns = proposal.decisions.schedule.remove(next).turns;
-    proposal.decisions.schedule[at].turns += turns;
-    merge(&mut proposal.decisions.schedule);
-    Some(proposal)
-}
-
-/// `a b c` becomes `a c b`, where that lets two segments of one actor meet.
-fn swap(subject: &Subject, at: usize) -> Option<Subject> {
-    let mut proposal = subject.clone();
-    let schedule = &mut proposal.decisions.schedule;
-    let before = schedule.len();
-    schedule.swap(at, at + 1);
-    merge(schedule);
-    (schedule.len() < before).then_some(proposal)
-}
-
-fn merge(schedule: &mut Vec<Segment>) {
-    schedule.dedup_by(|next, kept| {
-        let same = next.actor == kept.actor && next.actor != Actor::Crash;
-        if same {
-            kept.turns = kept.turns.saturating_add(next.turns);
-        }
-        same
-    });
-}
-
 /// Takes out ranges of `len` things, halving their size: delta debugging (Zeller and Hildebrandt 2002) on the
 /// way down only, since the passes are repeated anyhow.
-fn in_chunks(
+pub(super) fn in_chunks(
     search: &mut Search<'_>,
     len: usize,
     mut take_out: impl FnMut(&mut Subject, std::ops::Range<usize>) -> bool,
@@ -220,16 +224,6 @@ fn in_chunks(
         size /= 2;
     }
     Ok(kept)
-}
-
-fn transactions_mut<'a>(subject: &'a mut Subject, connection: &str) -> &'a mut Vec<Value> {
-    let lists = subject.plan.get_mut("connections").and_then(Value::as_table_mut);
-    let list = lists.and_then(|lists| lists.get_mut(connection)).and_then(Value::as_array_mut);
-    list.expect("the name came from the plan")
-}
-
-fn is_empty(transaction: &Value) -> bool {
-    transaction.as_array().is_none_or(Vec::is_empty)
 }
 
 /// One operation less: its I/O is gone, and that of later ones in the transaction moves up by one.

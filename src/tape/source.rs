@@ -16,9 +16,19 @@ pub struct Tape {
 
 #[derive(Debug)]
 enum Source {
-    Seeded { policy: Stream },
-    Recorded { decisions: Decisions, segment: usize, taken: u32 },
-    Exhaustive { odometer: Odometer },
+    Seeded {
+        policy: Stream,
+    },
+    /// `then` chooses past the end of the schedule; without it the calm choice holds.
+    Recorded {
+        decisions: Decisions,
+        segment: usize,
+        taken: u32,
+        then: Option<Stream>,
+    },
+    Exhaustive {
+        odometer: Odometer,
+    },
 }
 
 /// Who chooses the next actor.
@@ -42,7 +52,15 @@ impl Tape {
     /// The stored decisions of a run whose seed was `seed`; whatever they do not hold is calm.
     #[must_use]
     pub fn recorded(seed: u64, decisions: Decisions) -> Self {
-        Self::with(seed, Source::Recorded { decisions, segment: 0, taken: 0 })
+        Self::with(seed, Source::Recorded { decisions, segment: 0, taken: 0, then: None })
+    }
+
+    /// The stored decisions, and past the end of their schedule a policy with draws of its own, one set for each
+    /// `continuation`. Draws about the world stay those that are stored.
+    #[must_use]
+    pub fn resumed(seed: u64, decisions: Decisions, continuation: u64) -> Self {
+        let then = Some(Stream::new(seed, "continuation", continuation));
+        Self::with(seed, Source::Recorded { decisions, segment: 0, taken: 0, then })
     }
 
     /// Every choice from the odometer, whose position is one run out of all that are possible.
@@ -71,7 +89,7 @@ impl Tape {
     /// Whether the run is worth a timeline: it is recorded, or replays a record.
     #[must_use]
     pub const fn keeps_timeline(&self) -> bool {
-        self.recording.is_some() || matches!(self.source, Source::Recorded { .. })
+        self.recording.is_some() || matches!(self.source, Source::Recorded { then: None, .. })
     }
 
     /// Whether choices come from a seed; distances to rare events are drawn ahead only then.
@@ -99,9 +117,10 @@ impl Tape {
     pub fn chooser(&mut self) -> Chooser<'_> {
         match &mut self.source {
             Source::Seeded { policy } => Chooser::Policy(policy),
-            Source::Recorded { decisions, segment, .. } => {
-                Chooser::Recorded(decisions.schedule.get(*segment).map(|segment| segment.actor))
-            }
+            Source::Recorded { decisions, segment, then, .. } => match (decisions.schedule.get(*segment), then) {
+                (None, Some(policy)) => Chooser::Policy(policy),
+                (stored, _) => Chooser::Recorded(stored.map(|segment| segment.actor)),
+            },
             Source::Exhaustive { odometer } => Chooser::Exhaustive(odometer),
         }
     }
@@ -117,7 +136,7 @@ impl Tape {
     /// `actor` has been given a turn.
     #[inline]
     pub fn took_turn(&mut self, actor: Actor) {
-        if let Source::Recorded { decisions, segment, taken } = &mut self.source
+        if let Source::Recorded { decisions, segment, taken, .. } = &mut self.source
             && let Some(current) = decisions.schedule.get(*segment)
             && current.actor == actor
         {
@@ -306,6 +325,23 @@ mod tests {
             tape.took_turn(actor);
         }
         assert_eq!(seen, [Actor::Connection(0), Actor::Connection(0), Actor::Connection(1)]);
+    }
+
+    #[test]
+    fn past_its_end_a_resumed_schedule_is_drawn_and_each_continuation_is_another() {
+        let drawn = |continuation| {
+            let mut tape = Tape::resumed(7, Decisions::parse("c0*2", "").unwrap(), continuation);
+            let mut stored = 0;
+            while let Chooser::Recorded(Some(actor)) = tape.chooser() {
+                tape.took_turn(actor);
+                stored += 1;
+            }
+            assert_eq!(stored, 2);
+            let Chooser::Policy(draws) = tape.chooser() else { panic!("nothing is stored any more") };
+            (0..8).map(|_| draws.below(1_000)).collect::<Vec<_>>()
+        };
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
     }
 
     #[test]

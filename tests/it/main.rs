@@ -1,18 +1,22 @@
 //! The one integration test binary, because every further one links the whole library again.
 
 mod aio;
+mod audit;
+mod case_files;
 #[cfg(feature = "cli")]
 mod cli;
 mod dinghy;
 mod disk;
 #[cfg(all(feature = "cli", feature = "coroutine"))]
 mod doors;
+mod explain;
 mod floors;
 #[cfg(feature = "cli")]
 mod guide;
 mod judge;
 #[cfg(unix)]
 mod parity;
+mod pasted;
 mod pinned;
 mod property;
 #[cfg(unix)]

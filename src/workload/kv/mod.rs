@@ -3,6 +3,7 @@
 //! They know keys and operations; they do not know any engine, nor what is right. Every value is unique
 //! and names the operation that wrote it, except the sums of [`Counter`] and [`Bank`].
 
+mod audit;
 mod bank;
 mod cas;
 mod churn;
@@ -18,6 +19,7 @@ mod set;
 use super::{Workload, judged, needs};
 use crate::engine::kv::Kv;
 
+pub use audit::Audit;
 pub use bank::Bank;
 pub use cas::CompareAndSet;
 pub use churn::Churn;

@@ -203,3 +203,31 @@ fn a_case_needs_neither_its_scenario_nor_flags_and_can_be_read_by_people() {
         assert!(good.contains(part), "{part}");
     }
 }
+
+/// What a user pastes after the bug is fixed: here it is `tests/it/pasted.rs`, which runs beside this test.
+#[test]
+fn a_case_becomes_a_test_that_compiles_and_holds_once_the_bug_is_fixed() {
+    let room = Room::new();
+    let pinned = concat!(env!("CARGO_MANIFEST_DIR"), "/workloads/pinned/dirty-read.case");
+    let text = std::fs::read_to_string(pinned).unwrap();
+    room.write("fixed.case", &text.replacen("bugs = [\"dirty-read\"]", "bugs = []", 1));
+    let done = room.run("show fixed.case --rust");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert_eq!(done.out, include_str!("../pasted.rs"));
+}
+
+#[test]
+fn what_is_found_is_stored_small_and_says_how_large_it_was() {
+    let room = Room::new();
+    let done = room.run("run rogue --set engine.way=lie --jobs 1");
+    assert!(done.out.contains("\n  found     ") && done.out.contains("\n  stored    "), "{}", done.out);
+    let text = room.read(&room.cases("squall-out")[0]);
+    let parts: toml::Table = text.parse().unwrap();
+    let ops = |part: &toml::Value| part["ops"].as_integer().unwrap();
+    assert!(ops(&parts["shrunk"]["size"]) < ops(&parts["original"]), "{text}");
+    let case = room.cases("squall-out").swap_remove(0);
+    assert_eq!(room.run(&format!("replay {case}")).code, 1);
+    let off = room.run("run rogue --set engine.way=lie --jobs 1 --shrink-budget 0 --out off");
+    assert_eq!(off.code, 1);
+    assert!(!room.read(&room.cases("off")[0]).contains("[original]"));
+}
