@@ -73,8 +73,8 @@ fn a_lock_that_an_abandoned_operation_leaves_behind_is_found_by_who_waits_for_it
     check(
         "leaked-lock-after-abandonment",
         abandoned,
-        "dinghy/",
-        "commit.poll()",
+        "dinghy/connection.rs",
+        "return Ok(IOResult::IO(io.seen_here()))",
         "waits for ever, at write commit latch",
     );
 }

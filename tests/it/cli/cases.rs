@@ -7,7 +7,7 @@ use super::Room;
 /// A room with a good case in `good.case`.
 fn with_case() -> (Room, String) {
     let room = Room::new();
-    room.run("run rogue --set engine.way=lie");
+    room.run("run rogue --set engine.way=lie --shrink-budget 0");
     let text = room.read(&room.cases("squall-out")[0]);
     std::fs::remove_dir_all(room.path().join("squall-out")).unwrap();
     room.write("good.case", &text);

@@ -194,7 +194,7 @@ fn what_is_wrong_with_a_request_is_said_in_one_line() {
     check(
         "run workload.toml",
         expect![[r#"
-        rogue_engine: workload.toml:1:12: there is no workload `regster`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set, large-rows, savepoints, schema-change, secondary-index, sums, unique-index, user-sql; did you mean `register`?
+        rogue_engine: workload.toml:1:12: there is no workload `regster`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set, audit, large-rows, savepoints, schema-change, secondary-index, sums, unique-index, user-sql; did you mean `register`?
     "#]],
     );
     check(
