@@ -16,6 +16,7 @@ fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
+#[allow(clippy::print_stdout)]
 fn every_pinned_case_is_found_again() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads/pinned");
     let (registry, mut found, mut skipped) = (Registry::standard(), Vec::new(), Vec::new());
