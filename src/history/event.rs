@@ -154,6 +154,13 @@ pub struct Event {
     pub fact: Fact,
 }
 
+/// A place in a history that it can be taken back to.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryMark {
+    events: usize,
+    ops: u32,
+}
+
 /// All events of a run, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -192,6 +199,18 @@ impl History {
         let op = self.next_op();
         self.push(turn, process, Fact::Invoke { op, transaction, call });
         op
+    }
+
+    /// How far it has come, for [`rewind`](Self::rewind).
+    #[must_use]
+    pub const fn mark(&self) -> HistoryMark {
+        HistoryMark { events: self.events.len(), ops: self.ops }
+    }
+
+    /// Forgets everything noted since the mark was taken.
+    pub fn rewind(&mut self, mark: HistoryMark) {
+        self.events.truncate(mark.events);
+        self.ops = mark.ops;
     }
 
     /// The number of operations invoked so far.

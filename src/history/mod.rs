@@ -7,4 +7,4 @@ mod datum;
 mod event;
 
 pub use datum::{Datum, ValueId};
-pub use event::{Call, Class, CrashKind, Event, Fact, History, OpId, Outcome};
+pub use event::{Call, Class, CrashKind, Event, Fact, History, HistoryMark, OpId, Outcome};

@@ -22,6 +22,10 @@ impl Property for BankTotal {
         "every scan of all accounts adds up to the bank's total"
     }
 
+    fn for_image(&self) -> Option<Box<dyn Property>> {
+        Some(Box::<Self>::default())
+    }
+
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
         if run.promises.isolation == Isolation::ReadCommitted {
             return Judgement::inconclusive("read committed does not promise that a scan adds up");

@@ -71,6 +71,10 @@ impl Property for Garbage {
         }
     }
 
+    fn for_image(&self) -> Option<Box<dyn Property>> {
+        Some(Box::<Self>::default())
+    }
+
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
         for event in run.history.events.iter().skip(self.seen) {
             self.observe(event);

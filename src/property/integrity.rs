@@ -22,6 +22,10 @@ impl Property for Integrity {
         "the engine's own check of itself finds nothing wrong"
     }
 
+    fn for_image(&self) -> Option<Box<dyn Property>> {
+        Some(Box::<Self>::default())
+    }
+
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
         let mut compared = 0;
         for event in &run.history.events {

@@ -98,6 +98,12 @@ pub trait Property {
         None
     }
 
+    /// A fresh judge of a crash image: of the run so far, a crash, and what the recovery made of it. `None` when the
+    /// property has nothing to say of what a recovery leaves.
+    fn for_image(&self) -> Option<Box<dyn Property>> {
+        None
+    }
+
     /// Judges the whole run.
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement;
 }

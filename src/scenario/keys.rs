@@ -114,6 +114,7 @@ const MEDIA: Kind = Kind::Drawn(Domain::Set(&[
 ]));
 const CRASH_RATE: Kind =
     Kind::Drawn(Domain::Chance { absent: Ratio::new(2, 5), swarm: (Ratio::new(1, 20_000), Ratio::new(1, 500)) });
+const IMAGE_RATE: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 500), Ratio::new(1, 20)) });
 const IN_RECOVERY: Kind = Kind::Drawn(Domain::Chance { absent: HALF, swarm: (Ratio::new(1, 10), Ratio::new(3, 10)) });
 
 /// All keys, in the order in which the documentation lists them. Keys of `[engine]` belong to the engines.
@@ -238,6 +239,15 @@ pub const KEYS: &[Key] = &[
         "What a killed process left in the page cache is written before anything else stops.",
     ),
     key("crash.in-recovery", IN_RECOVERY, "\"3/10\"", "How likely a recovery is struck by another crash."),
+    key(
+        "images.rate",
+        IMAGE_RATE,
+        "\"0/1\"",
+        "How likely crash images are taken after an I/O that changes the disk, or after an answer.",
+    ),
+    key("images.count", whole(1, 64, &[(1, 4, 1)]), "2", "Images taken at such a point, each of a crash of its own."),
+    key("images.points-max", whole(1, 100_000, &[(2, 16, 1)]), "8", "At most so many points with images in a run."),
+    key("images.in-recovery", IN_RECOVERY, "\"3/10\"", "How likely an image's recovery is struck by a crash, once."),
     key("limits.turns-max", whole(1, 1_000_000_000, &[]), "1000000", "Turns of a run, at most."),
     key(
         "limits.livelock-turns",

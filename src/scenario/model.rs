@@ -260,23 +260,17 @@ impl Scenario {
             "`disk.media-rate` asks for faults and `disk.media` names none",
             "at least one kind",
         )?;
-        if !zero("crash.rate") {
-            if zero("crash.kill") && zero("crash.os") && zero("crash.power") {
-                let problem = "`crash.rate` asks for crashes and every kind has the weight 0";
-                return Err(ScenarioError::new(&self.place_of("crash.rate"), problem)
-                    .expected("`crash.kill`, `crash.os` or `crash.power` above 0"));
-            }
-            let survivors = |key: &str| zero(&format!("disk.survivors.{key}"));
-            if ["lose-all", "keep-all", "prefix", "sectors", "operations", "garbage"].iter().all(|key| survivors(key)) {
-                let problem = "`crash.rate` asks for crashes and every selection of survivors has the weight 0";
-                return Err(ScenarioError::new(&self.place_of("crash.rate"), problem)
-                    .expected("one of `disk.survivors.*` above 0"));
-            }
-            if zero("crash.crashes-max") {
-                let problem = "`crash.rate` asks for crashes and `crash.crashes-max` is 0";
-                return Err(ScenarioError::new(&self.place_of("crash.crashes-max"), problem).expected("at least 1"));
-            }
+        for key in ["crash.rate", "images.rate"].into_iter().filter(|key| !zero(key)) {
+            let no_kind = zero("crash.kill") && zero("crash.os") && zero("crash.power");
+            let problem = format!("`{key}` asks for crashes and every kind has the weight 0");
+            refuse(no_kind, key, &problem, "`crash.kill`, `crash.os` or `crash.power` above 0")?;
+            let survivors = |key: &&str| zero(&format!("disk.survivors.{key}"));
+            let none = ["lose-all", "keep-all", "prefix", "sectors", "operations", "garbage"].iter().all(survivors);
+            let problem = format!("`{key}` asks for crashes and every selection of survivors has the weight 0");
+            refuse(none, key, &problem, "one of `disk.survivors.*` above 0")?;
         }
+        let problem = "`crash.rate` asks for crashes and `crash.crashes-max` is 0";
+        refuse(!zero("crash.rate") && zero("crash.crashes-max"), "crash.crashes-max", problem, "at least 1")?;
         for (parameter, owner) in POLICY_PARAMETERS {
             let key = format!("policy.{parameter}");
             let others = match &self.specs["policy.name"] {

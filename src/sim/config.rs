@@ -31,6 +31,8 @@ pub struct WorldConfig {
     pub disk: DiskConfig,
     /// When everything stops.
     pub crash: CrashConfig,
+    /// Crashes on the side.
+    pub images: ImagesConfig,
     /// How likely a client gives up an operation at each of its yields.
     pub abandon: Ratio,
     /// When to give up.
@@ -77,6 +79,28 @@ impl Default for CrashConfig {
             kill_writes_back: false,
             in_recovery: Ratio::new(3, 10),
         }
+    }
+}
+
+/// Crash images: at drawn points the disk is copied as a crash would leave it, and the copy is recovered and judged
+/// while the run goes on as if nothing had happened. A point comes after an I/O that changes the disk or makes it
+/// durable has had its turn, and after an operation has been answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ImagesConfig {
+    /// How likely images are taken at such a point.
+    pub rate: Ratio,
+    /// How many are taken there, each of a crash of its own.
+    pub count: u32,
+    /// At most so many points in a run.
+    pub points_max: u32,
+    /// How likely the recovery of an image is struck by a crash, once.
+    pub in_recovery: Ratio,
+}
+
+impl Default for ImagesConfig {
+    fn default() -> Self {
+        Self { rate: Ratio::ZERO, count: 2, points_max: 8, in_recovery: Ratio::new(3, 10) }
     }
 }
 

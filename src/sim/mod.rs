@@ -12,6 +12,6 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use config::{CrashConfig, Limits, RunConfig, WorldConfig};
-pub use result::{OpCounts, RunResult};
+pub use config::{CrashConfig, ImagesConfig, Limits, RunConfig, WorldConfig};
+pub use result::{ImageCounts, OpCounts, RunResult};
 pub use run::{run, run_keeping_tape, run_observed};

@@ -30,6 +30,21 @@ impl OpCounts {
     }
 }
 
+/// What became of crash images. They leave no trace in the run's hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImageCounts {
+    /// Points at which images were taken.
+    pub points: u32,
+    /// Images that were recovered and judged.
+    pub recovered: u64,
+    /// Those whose recovery was struck by another crash.
+    pub struck: u64,
+    /// Those that could not be judged, because damage to the media or a bound was in the way.
+    pub unjudged: u64,
+    /// Answers that were compared in them.
+    pub compared: u64,
+}
+
 /// What a run came to. Facts only; nothing has been printed.
 #[derive(Clone, Debug)]
 pub struct RunResult {
@@ -41,7 +56,9 @@ pub struct RunResult {
     pub ops: OpCounts,
     /// Crashes, those during recovery and the restart at the end included.
     pub crashes: u32,
-    /// Faults that struck, by kind.
+    /// What became of crash images.
+    pub images: ImageCounts,
+    /// Faults that struck, by kind; `crash-image` counts images.
     pub faults: BTreeMap<String, u64>,
     /// What each property says.
     pub judged: Vec<(String, Judgement)>,

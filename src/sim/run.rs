@@ -5,6 +5,8 @@
 //!        (calm)             (faults)          (faults)  (calm)                      (calm)
 //! ```
 
+mod image;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,16 +19,18 @@ use super::client::{Client, Running};
 use super::config::RunConfig;
 use super::core::{After, Core, Hazard, PUMP_CRASHED, PumpState, SimPump, Task, Turn, advance};
 use super::ready::ReadySet;
-use super::result::{OpCounts, RunResult};
-use crate::aio::{Completion, IOCompletions, IOResult, Resource};
-use crate::disk::sim::{Finish, SimDisk};
+use super::result::{ImageCounts, OpCounts, RunResult};
+use crate::aio::{Completion, IOCompletions, IOResult, IoKind, Resource};
+use crate::disk::sim::{CrashReport, Finish, SimDisk};
 use crate::engine::{Connection, Engine, EngineError, Env, Family, Reply, Role};
 use crate::history::{Class, CrashKind, Datum, Event, Fact, History, OpId, Outcome};
 use crate::property::{Finding, Property, RunRecord, Verdict};
-use crate::sched::{Scheduler, Slot};
+use crate::sched::{PolicyConfig, Scheduler, Slot};
 use crate::tape::{Actor, ENGINE, Ratio, RunHash, Stream, Tape};
 use crate::trace::{self, Effect, Observer};
 use crate::workload::{Transaction, Workload};
+
+use image::{Aside, Point};
 
 /// How often an engine may fail to open while faults strike, before they are switched off.
 const OPEN_ATTEMPTS: u32 = 3;
@@ -52,15 +56,15 @@ pub fn run<F: Family, E: Engine<F>>(
 pub fn run_observed<'a, F: Family, E: Engine<F>>(
     config: &'a RunConfig<F>,
     workload: &'a dyn Workload<F>,
-    facts: &[(&'static str, Datum)],
+    facts: &'a [(&'static str, Datum)],
     properties: &'a mut [Box<dyn Property>],
     tape: Tape,
     observer: Option<&'a mut dyn Observer>,
 ) -> RunResult {
-    let mut run = Run::<F, E>::new(config, workload, properties, tape, observer);
+    let mut run = Run::<F, E>::new(config, workload, facts, properties, tape, observer);
     // How it ended is in the findings and the limits; there is nothing more to say about it.
     let _ = run.live();
-    run.conclude(facts)
+    run.conclude()
 }
 
 /// Makes one run and gives the tape back, for an odometer to be advanced.
@@ -71,10 +75,10 @@ pub fn run_keeping_tape<F: Family, E: Engine<F>>(
     properties: &mut [Box<dyn Property>],
     tape: Tape,
 ) -> (RunResult, Tape) {
-    let mut run = Run::<F, E>::new(config, workload, properties, tape, None);
+    let mut run = Run::<F, E>::new(config, workload, facts, properties, tape, None);
     let _ = run.live();
     let core = Arc::clone(&run.core);
-    let result = run.conclude(facts);
+    let result = run.conclude();
     let tape = std::mem::replace(&mut core.lock().tape, Tape::seeded(0));
     (result, tape)
 }
@@ -107,6 +111,7 @@ enum Job {
 struct Run<'a, F: Family, E: Engine<F>> {
     config: &'a RunConfig<F>,
     workload: &'a dyn Workload<F>,
+    facts: &'a [(&'static str, Datum)],
     properties: &'a mut [Box<dyn Property>],
     observer: Option<&'a mut dyn Observer>,
     core: Arc<Mutex<Core>>,
@@ -134,6 +139,12 @@ struct Run<'a, F: Family, E: Engine<F>> {
     next_process: u32,
     next_transaction: u32,
     crashes: u32,
+    /// The turn at which everything stops in the recovery of an image; `u64::MAX` for never.
+    crash_turn: u64,
+    last_crash: Option<CrashReport>,
+    images: ImageCounts,
+    /// Of a run on the side: whose crash image it recovers.
+    aside: Option<Aside>,
     history: History,
     ops: OpCounts,
     findings: Vec<Finding>,
@@ -144,20 +155,32 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn new(
         config: &'a RunConfig<F>,
         workload: &'a dyn Workload<F>,
+        facts: &'a [(&'static str, Datum)],
         properties: &'a mut [Box<dyn Property>],
-        mut tape: Tape,
+        tape: Tape,
         observer: Option<&'a mut dyn Observer>,
     ) -> Self {
-        let connections = config.plan.connections.len();
-        let (script, tasks) = (connections, connections + 2);
+        let scripts = &config.plan.connections;
+        Self::with(config, workload, facts, properties, (tape, &config.world.policy), scripts, observer)
+    }
+
+    fn with(
+        config: &'a RunConfig<F>,
+        workload: &'a dyn Workload<F>,
+        facts: &'a [(&'static str, Datum)],
+        properties: &'a mut [Box<dyn Property>],
+        (mut tape, policy): (Tape, &PolicyConfig),
+        scripts: &'a [Vec<Transaction<F>>],
+        observer: Option<&'a mut dyn Observer>,
+    ) -> Self {
+        let (script, tasks) = (scripts.len(), scripts.len() + 2);
         let ready = ReadySet::new(tasks);
         let disk = SimDisk::new(config.world.disk.clone(), config.seed);
-        let scheduler = Scheduler::new(&config.world.policy, config.world.limits.fairness_turns, &mut tape);
+        let scheduler = Scheduler::new(policy, config.world.limits.fairness_turns, &mut tape);
         let policy_hears_operations = scheduler.hears_operations();
         let client = |index: usize, id, script| Client::new(id, ready.waker(index), script);
-        let mut clients: Vec<_> = (config.plan.connections.iter().enumerate())
-            .map(|(index, script)| client(index, index as u16, script))
-            .collect();
+        let mut clients: Vec<_> =
+            (scripts.iter().enumerate()).map(|(index, script)| client(index, index as u16, script)).collect();
         clients.push(client(script, ENGINE, &config.plan.setup));
         let job_waker = ready.waker(script + 1);
         let pump = Arc::new(PumpState::default());
@@ -167,6 +190,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         Self {
             config,
             workload,
+            facts,
             properties,
             observer,
             core,
@@ -191,6 +215,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             next_process: 0,
             next_transaction: 0,
             crashes: 0,
+            crash_turn: u64::MAX,
+            last_crash: None,
+            images: ImageCounts::default(),
+            aside: None,
             history: History::new(),
             ops: OpCounts::default(),
             findings: Vec::new(),
@@ -271,7 +299,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             }
             Turn::Task { slot, task: Task::Io(id) } => {
                 let actor = core.actors.actor(slot);
-                let seen = self.observer.is_some().then(|| (core.actors.enabled_count(), core.actors.next(slot)));
+                let seen = (core.actors.enabled_count(), core.actors.next(slot));
                 let finish = core.io_turn(slot, id);
                 drop(core);
                 self.io_turn(actor, finish, seen)
@@ -294,18 +322,23 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
     }
 
-    fn io_turn(&mut self, actor: Actor, finish: Option<Finish>, seen: Option<(usize, Resource)>) -> Result<(), Stop> {
+    fn io_turn(&mut self, actor: Actor, finish: Option<Finish>, seen: (usize, Resource)) -> Result<(), Stop> {
         let outcome = finish.as_ref().map(|finish| finish.outcome.clone());
         if let (Some(finish), Actor::Io { connection, op, .. }) = (finish, actor) {
             // What a callback submits belongs to the operation whose I/O it is.
             self.disk.set_issuer(connection, op);
             self.guarded(|| finish.run())?;
         }
-        if let (Some(observer), Some((enabled, resource))) = (self.observer.as_deref_mut(), seen) {
+        let (enabled, resource) = seen;
+        if let Some(observer) = self.observer.as_deref_mut() {
             let effect = outcome.as_ref().map_or(Effect::Applied, |outcome| Effect::Reported { outcome });
             observer.turn(&trace::Turn { number: self.turn - 1, actor, enabled, resource, effect });
         }
-        Ok(())
+        match resource {
+            Resource::File { kind: IoKind::Read, .. } => Ok(()),
+            _ if outcome.is_some() => self.perhaps_images(Point::Reported(actor)),
+            _ => self.perhaps_images(Point::Applied(actor)),
+        }
     }
 
     #[inline]
@@ -386,7 +419,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         self.show(Actor::Connection(id), Effect::Returned { op: Some(running.id) });
         self.note_return(index, running.id, outcome, order)?;
         self.after = self.after_op(slot, index);
-        Ok(())
+        let (connection, op) = (id, self.clients[index].ordinal);
+        self.perhaps_images(Point::Answer { connection, op, steps: running.steps })
     }
 
     fn note_return(&mut self, index: usize, op: OpId, outcome: Outcome, order: Option<u64>) -> Result<(), Stop> {
@@ -634,7 +668,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn draw_crash_kind(&mut self) -> CrashKind {
         let crash = &self.config.world.crash;
         let weights = [crash.kill, crash.os, crash.power];
-        let drawn = self.core.lock().tape.weighted(Actor::Crash, "kind", self.crashes, &weights);
+        let drawn = self.draws(|tape| tape.weighted(Actor::Crash, "kind", self.crashes, &weights));
         [CrashKind::Kill, CrashKind::Os, CrashKind::Power][drawn]
     }
 
@@ -657,14 +691,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             let _ = self.guarded(|| completion.abort());
         }
         self.drop_everything();
-        {
-            let mut core = self.core.lock();
-            self.disk.crash(kind, &mut core.tape);
-            if kind == CrashKind::Kill && self.config.world.crash.kill_writes_back {
-                self.disk.write_back();
-            }
-            core.clear();
+        self.last_crash = Some(self.draws(|tape| self.disk.crash(kind, tape)));
+        if kind == CrashKind::Kill && self.config.world.crash.kill_writes_back {
+            self.disk.write_back();
         }
+        self.core.lock().clear();
         self.pump.store(0, Ordering::Relaxed);
         self.after = After::Keep;
         self.crashes += 1;
@@ -718,6 +749,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     // ---- what is wrong ----
 
     fn check_bounds(&mut self) -> Result<(), Stop> {
+        if self.turn >= self.crash_turn {
+            return Err(Stop::Crash);
+        }
         let limits = &self.config.world.limits;
         if self.turn - self.progress_turn > limits.livelock_turns {
             return Err(self.livelock());
@@ -872,15 +906,20 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
 
     // ---- the end ----
 
-    fn conclude(mut self, facts: &[(&'static str, Datum)]) -> RunResult {
+    /// Ends everything that lives, for good.
+    fn lay_down(&mut self) {
         for completion in &self.disk.freeze() {
             let _ = self.guarded(|| completion.abort());
         }
         self.drop_everything();
         self.disk.set_pump(None);
+    }
+
+    fn conclude(mut self) -> RunResult {
+        self.lay_down();
         let promises = E::promises(&self.config.options);
         let media_faults = self.config.world.has_media_faults();
-        let record = RunRecord { history: &self.history, promises, facts, media_faults };
+        let record = RunRecord { history: &self.history, promises, facts: self.facts, media_faults };
         let mut judged = Vec::new();
         for property in self.properties.iter_mut() {
             let judgement = property.judge(&record);
@@ -895,13 +934,15 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
         let turns = core.turn;
         core.hash.fold(turns);
-        let faults: BTreeMap<String, u64> =
-            self.disk.stats().faults.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect();
+        let images = [("crash-image", self.images.recovered), ("crash-image-struck-again", self.images.struck)];
+        let struck = self.disk.stats().faults.into_iter().chain(images.into_iter().filter(|(_, count)| *count > 0));
+        let faults: BTreeMap<String, u64> = struck.map(|(kind, count)| (kind.to_string(), count)).collect();
         RunResult {
             hash: core.hash.fingerprint(),
             turns: core.turn,
             ops: self.ops,
             crashes: self.crashes,
+            images: self.images,
             faults,
             judged,
             findings: self.findings,

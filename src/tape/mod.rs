@@ -15,4 +15,4 @@ pub use decisions::{Actor, Decisions, DrawKey, ENGINE, ParseDecisionError, Segme
 pub(crate) use generator::name_hash;
 pub use generator::{Draws, Ratio, Stream, mix, stream_seed};
 pub use hash::{Divergence, Fingerprint, RunHash, Timeline};
-pub use source::{Chooser, Odometer, Tape};
+pub use source::{Chooser, Odometer, Scope, Tape};

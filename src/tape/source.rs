@@ -12,6 +12,25 @@ pub struct Tape {
     draws_base: u64,
     source: Source,
     recording: Option<Decisions>,
+    scope: Option<Scope>,
+}
+
+/// A name under which draws are made that would otherwise have the names of others: what becomes of one write in
+/// two crashes that exclude each other. The name is part of the stored decision, as in
+/// `c2/op7/io1 kept-sectors@c0/op3/io2+0 5`.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    name: String,
+    word: u64,
+}
+
+impl Scope {
+    /// The scope of this name, one word without `#` and `@`.
+    #[must_use]
+    pub fn new(name: String) -> Self {
+        let word = mix(name_hash(&name));
+        Self { name, word }
+    }
 }
 
 #[derive(Debug)]
@@ -70,7 +89,7 @@ impl Tape {
     }
 
     fn with(seed: u64, source: Source) -> Self {
-        Self { seed, draws_base: stream_seed(seed, "world", 0), source, recording: None }
+        Self { seed, draws_base: stream_seed(seed, "world", 0), source, recording: None, scope: None }
     }
 
     /// Keeps all decisions from now on; searching keeps only the hash.
@@ -172,6 +191,14 @@ impl Tape {
         }) as usize
     }
 
+    /// Makes draws under a name of their own; draws outside of it are not shifted.
+    pub fn scoped<T>(&mut self, scope: &Scope, draws: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.scope.replace(scope.clone());
+        let drawn = draws(self);
+        self.scope = outer;
+        drawn
+    }
+
     /// 64 random bits for the engine's own use. A function of the seed and the place; not a decision.
     #[must_use]
     pub fn engine_bits(&self, connection: u16, op: u32, n: u32) -> u64 {
@@ -187,10 +214,13 @@ impl Tape {
         bound: u64,
         seeded: impl FnOnce(&mut dyn FnMut() -> u64) -> u64,
     ) -> u64 {
-        let key = || DrawKey { actor, kind: Cow::Borrowed(kind), n };
+        let scope = self.scope.as_ref();
+        let kind_in = |scope: &Scope| Cow::Owned(format!("{kind}@{}", scope.name));
+        let key = || DrawKey { actor, kind: scope.map_or(Cow::Borrowed(kind), kind_in), n };
         let value = match &mut self.source {
             Source::Seeded { .. } => {
                 let base = self.draws_base ^ mix(actor.word() ^ mix(name_hash(kind) ^ u64::from(n)));
+                let base = base ^ scope.map_or(0, |scope| scope.word);
                 let mut count = 0u64;
                 seeded(&mut || {
                     count += 1;
@@ -303,6 +333,22 @@ mod tests {
         let mut among = Tape::seeded(9);
         among.draw(Actor::Timer, "jump", 0, 1000);
         assert_eq!(alone.draw(IO, "latency", 0, 1000), among.draw(IO, "latency", 0, 1000));
+    }
+
+    #[test]
+    fn a_scope_has_draws_of_its_own_which_are_stored_under_its_name() {
+        let mut tape = Tape::seeded(9).recording();
+        let scopes = ["c0/op1/io0+0", "c0/op1/io0+1"].map(|name| Scope::new(name.into()));
+        let outside = tape.draw(IO, "kept", 0, 1 << 40);
+        let inside = scopes.each_ref().map(|scope| tape.scoped(scope, |tape| tape.draw(IO, "kept", 0, 1 << 40)));
+        assert!(outside != inside[0] && inside[0] != inside[1]);
+        assert_eq!(tape.draw(IO, "kept", 0, 1 << 40), outside);
+        let decisions = tape.take_recording().unwrap();
+        assert!(decisions.draws_text().contains(&format!("c0/op0/io0 kept@c0/op1/io0+1 {}\n", inside[1])));
+        let decisions = Decisions::parse("", &decisions.draws_text()).unwrap();
+        let mut again = Tape::recorded(9, decisions);
+        assert_eq!(again.draw(IO, "kept", 0, 1 << 40), outside);
+        assert_eq!(again.scoped(&scopes[1], |tape| tape.draw(IO, "kept", 0, 1 << 40)), inside[1]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod explain;
 mod floors;
 #[cfg(feature = "cli")]
 mod guide;
+mod images;
 mod judge;
 #[cfg(unix)]
 mod parity;

@@ -37,6 +37,10 @@ impl Property for Durable {
         "what was acknowledged and promised is there after every recovery, what was given up is not, nothing is there by half"
     }
 
+    fn for_image(&self) -> Option<Box<dyn Property>> {
+        Some(Box::<Self>::default())
+    }
+
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
         let digest = Digest::new(run.history);
         if digest.recovered.iter().all(Option::is_none) {
