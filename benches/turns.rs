@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use shuttle::scheduler::RandomScheduler;
 use squall::aio::{Completion, IOCompletions, IOResult, Resource};
+use squall::disk::sim::FaultRules;
 use squall::engine::{
     Connection, Durability, Engine, EngineError, EngineInfo, Env, Family, Isolation, Options, Promises, Reply, Role,
 };
@@ -125,8 +126,9 @@ fn squall(connections: u16) -> f64 {
     let script = |_| (0..each).map(|_| Transaction { ops: vec![Yields(YIELDS_PER_OP)] }).collect();
     let mut world = WorldConfig::default();
     world.limits.turns_max = u64::MAX;
-    let plan = Plan { setup: vec![], connections: (0..connections).map(script).collect(), settle: vec![] };
-    let config = RunConfig { seed: 1, options: Options::default(), plan, world };
+    let plan =
+        Plan { setup: vec![], connections: (0..connections).map(script).collect(), settle: vec![], probe: vec![] };
+    let config = RunConfig { seed: 1, options: Options::default(), plan, rules: FaultRules::default(), world };
     let tape = Tape::seeded(1).recording();
     let start = Instant::now();
     let result = sim::run::<Nothing, Idle>(&config, &Plain, &[], &mut [], tape);

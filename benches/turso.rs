@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use squall::disk::sim::FaultRules;
 use squall::engine::kv::Kv;
 use squall::engine::sql::OverSql;
 use squall::engine::{Engine, OptionValue, Options};
@@ -50,7 +51,7 @@ fn run(options: &Options, workload: &str, seed: u64, crashes: bool) -> Count {
         world.crash.rate = Ratio::new(1, 5_000);
     }
     let plan = workload.plan(&knobs, seed, 4, 200);
-    let config = RunConfig { seed, options: options.clone(), plan, world };
+    let config = RunConfig { seed, options: options.clone(), plan, rules: FaultRules::default(), world };
     let mut count = Count::default();
     let tape = Tape::seeded(seed);
     let result = sim::run_observed::<Kv, OverSql<Turso>>(&config, &*workload, &[], &mut [], tape, Some(&mut count));

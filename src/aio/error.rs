@@ -23,6 +23,14 @@ pub enum CompletionError {
         /// Bytes transferred.
         got: usize,
     },
+    /// An allocation failed.
+    #[error("no memory: {bytes} bytes for {site}")]
+    NoMemory {
+        /// What it was for, as the engine calls it.
+        site: &'static str,
+        /// How much.
+        bytes: usize,
+    },
     /// The author's own callback judged the answer wrong.
     #[error("{0}")]
     Rejected(&'static str),

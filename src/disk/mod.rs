@@ -72,6 +72,16 @@ pub trait Io: Send + Sync {
     /// 64 random bits; under the simulator from the run's tape.
     fn random(&self) -> u64;
 
+    /// Announces that `bytes` bytes are about to be allocated at the place called `site`, such as `"page cache"`. Under
+    /// the simulator the answer may be that there is no memory; the engine must then refuse cleanly what it was asked
+    /// and work on. Elsewhere it is always granted.
+    ///
+    /// # Errors
+    /// `NoMemory` when the allocation is to fail, `Aborted` when the disk is dead.
+    fn allocate(&self, _site: &'static str, _bytes: usize) -> Result<(), CompletionError> {
+        Ok(())
+    }
+
     /// Lets I/O make progress, for engines that wait inside a call instead of returning [`IOResult::IO`](crate::aio::IOResult).
     ///
     /// # Errors

@@ -96,6 +96,7 @@ impl From<CompletionError> for EngineError {
         let class = match &error {
             CompletionError::Aborted => Class::Interrupted,
             CompletionError::Io(io) if io.kind == ErrorKind::NoSpace => Class::Full,
+            CompletionError::NoMemory { .. } => Class::Full,
             _ => Class::Io,
         };
         Self::new(class, error.to_string())
@@ -212,6 +213,13 @@ pub trait Engine<F: Family>: Sized + 'static {
         &[]
     }
 
+    /// Whether every connection is a process of its own, so that one which goes away in the middle of an operation
+    /// does so as a process does: what it had in flight happens at once or never, and its locks go, while others
+    /// live on. Otherwise they all live in one process, which goes on with what was in flight.
+    fn connections_are_processes() -> bool {
+        false
+    }
+
     /// Builds it; nothing is read or written yet.
     ///
     /// # Errors
@@ -251,7 +259,8 @@ pub trait Connection<F: Family>: 'static {
     /// Begins an operation. Called only when the one before has been answered.
     fn start(&mut self, op: &F::Op);
 
-    /// Goes on with it as far as possible.
+    /// Goes on with it as far as possible. It may be called although what it waits for has not finished: a spurious
+    /// wake-up, after which it waits again.
     ///
     /// # Errors
     /// When the engine broke down; the operation is then in doubt, and the connection must accept another.

@@ -32,7 +32,7 @@ pub enum Class {
     Busy,
     /// A constraint was violated.
     Constraint,
-    /// No room.
+    /// No room, on the disk or in memory.
     Full,
     /// The engine accepts no writes until it is reopened.
     ReadOnly,

@@ -43,7 +43,7 @@ pub(crate) fn judge_with(
     tune: impl FnOnce(&mut RunRecord<'_>),
 ) -> Judgement {
     let promises = Promises { isolation: Isolation::StrictSerializable, durability: Durability::EveryCommit };
-    let mut run = RunRecord { history, promises, facts: &[], media_faults: false };
+    let mut run = RunRecord { history, promises, facts: &[], media_faults: false, betrayed: false };
     tune(&mut run);
     property.judge(&run)
 }

@@ -32,7 +32,7 @@ impl Property for Integrity {
             let Fact::Checked { problems } = &event.fact else { continue };
             compared += 1;
             let [first, ..] = &problems[..] else { continue };
-            if run.media_faults {
+            if run.media_faults || run.betrayed {
                 continue;
             }
             let others = match problems.len() - 1 {
@@ -84,6 +84,11 @@ mod tests {
     #[test]
     fn damage_done_to_the_media_may_be_noticed() {
         check_with(&mut Integrity, "*: CHECK(page 7 has a bad checksum)", media(), expect!["holds, 1 compared"]);
+    }
+
+    #[test]
+    fn an_engine_that_was_lied_to_cannot_help_it() {
+        check_with(&mut Integrity, "*: CHECK(page 7 is lost)", |run| run.betrayed = true, expect!["holds, 1 compared"]);
     }
 
     #[test]

@@ -92,7 +92,8 @@ mod tests {
         }
         let isolation = Isolation::StrictSerializable;
         let promised = crate::engine::Promises { isolation, durability };
-        let record = RunRecord { history: &history, promises: promised, facts: &[], media_faults: false };
+        let record =
+            RunRecord { history: &history, promises: promised, facts: &[], media_faults: false, betrayed: false };
         let judgement = Invariant.judge(&record);
         let shown = match judgement.verdict {
             super::super::Verdict::Holds => "holds".to_string(),

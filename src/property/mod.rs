@@ -83,6 +83,9 @@ pub struct RunRecord<'a> {
     pub facts: &'a [(&'static str, Datum)],
     /// Whether faults of the media were injected: an engine may then refuse, but not answer wrongly.
     pub media_faults: bool,
+    /// Whether a sync has answered for what was lost all the same, because the device lied or an error came late: no
+    /// engine can keep on its word what it promised.
+    pub betrayed: bool,
 }
 
 /// Something that must hold.

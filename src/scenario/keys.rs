@@ -136,6 +136,13 @@ pub const KEYS: &[Key] = &[
     key("connections", whole(1, 64, &[(1, 1, 1), (2, 4, 10), (5, 8, 3), (9, 16, 2)]), "3", "How many connections."),
     key("transactions", whole(1, 100_000, &[(4, 127, 1)]), "20", "Transactions, or single operations, of each."),
     key("abandon", fault(50, 2_000), "\"0/1\"", "How likely a client gives up an operation at each of its yields."),
+    key("close", fault(50, 2_000), "\"0/1\"", "How likely a client goes away there, and comes on a new connection."),
+    key(
+        "spurious-wakeup",
+        fault(10, 200),
+        "\"0/1\"",
+        "How likely a connection that waits is woken though what it waits for has not finished.",
+    ),
     key("knobs.keys", whole(1, 100_000, &[(1, 32, 1)]), "8", "How many keys there are."),
     key("knobs.key-choice", KEY_CHOICES, "\"hot\"", "How keys are chosen."),
     key(
@@ -183,6 +190,7 @@ pub const KEYS: &[Key] = &[
     key("disk.sync-lie", fault(2, 20), "\"0/1\"", "The device says a sync is done and loses the bytes with the power."),
     key("disk.interrupted", fault(20, 100), "\"0/1\"", "A read or write fails with EINTR, without effect."),
     key("disk.no-space", fault(100, 10_000), "\"0/1\"", "A write fails with ENOSPC; needs `disk.capacity-bytes`."),
+    key("disk.no-memory", fault(20, 2_000), "\"0/1\"", "An allocation fails, where the engine announces it."),
     key(
         "disk.capacity-bytes",
         whole(4_096, 1 << 40, &[(1 << 16, 1 << 22, 1)]),
@@ -221,6 +229,7 @@ pub const KEYS: &[Key] = &[
         "1024",
         "Unsynced writes that a file may hold; the oldest beyond become durable by themselves.",
     ),
+    key("disk.rules", Kind::Drawn(Domain::Names), "[]", "Faults of the program's own, by the names of their rules."),
     key("disk.survivors.lose-all", survivors(), "15", "At a crash of system or power: nothing survives."),
     key("disk.survivors.keep-all", survivors(), "10", "… everything survives."),
     key("disk.survivors.prefix", survivors(), "20", "… the oldest changes survive, the next one may be torn."),

@@ -151,6 +151,7 @@ impl Registry {
     pub fn pair(&self, scenario: &Scenario, only: &[String]) -> Result<(Vec<Pairing>, Vec<Skipped>), ScenarioError> {
         self.check_workload(scenario)?;
         self.check_properties(scenario)?;
+        self.check_rules(scenario)?;
         self.check_engine_names(scenario)?;
         let mut pairings = Vec::new();
         let mut skipped = Vec::new();
@@ -328,6 +329,18 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    fn check_rules(&self, scenario: &Scenario) -> Result<(), ScenarioError> {
+        let known: Vec<&str> = self.fault_rules().collect();
+        let asked = scenario.draw(0).world.disk.rules;
+        let Some(name) = asked.iter().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+        let error = ScenarioError::new(&scenario.place_of("disk.rules"), format!("there is no fault rule `{name}`"));
+        let expected = match known.is_empty() {
+            true => "none: the program brings no rule of its own".to_string(),
+            false => format!("one of {}", known.join(", ")),
+        };
+        Err(error.expected(expected).nearest_of(name, known))
     }
 
     /// An engine that is not compiled in is skipped; a name that is nearly one that is, is a mistake.

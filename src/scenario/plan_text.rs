@@ -23,6 +23,7 @@ pub(super) fn write<F: Family>(plan: &Plan<F>) -> Result<String, RunError> {
     let mut text = String::from("[plan]\n");
     list::<F>(&mut text, "setup", &plan.setup)?;
     list::<F>(&mut text, "settle", &plan.settle)?;
+    list::<F>(&mut text, "probe", &plan.probe)?;
     text.push_str("\n[plan.connections]\n");
     for (index, transactions) in plan.connections.iter().enumerate() {
         list::<F>(&mut text, &format!("c{index}"), transactions)?;
@@ -47,7 +48,7 @@ fn list<F: Family>(text: &mut String, key: &str, transactions: &[Transaction<F>]
 
 /// Reads a plan's table back.
 pub(super) fn read<F: Family>(table: &Table) -> Result<Plan<F>, RunError> {
-    let known = ["setup", "settle", "connections"];
+    let known = ["setup", "settle", "probe", "connections"];
     if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(RunError::Plan(format!("`plan.{key}` is no part of a plan")));
     }
@@ -69,6 +70,7 @@ pub(super) fn read<F: Family>(table: &Table) -> Result<Plan<F>, RunError> {
         setup: transactions::<F>("setup", table.get("setup"))?,
         connections,
         settle: transactions::<F>("settle", table.get("settle"))?,
+        probe: transactions::<F>("probe", table.get("probe"))?,
     })
 }
 
@@ -115,6 +117,7 @@ mod tests {
             setup: vec![Transaction { ops: vec![KvOp::Checkpoint] }],
             connections: vec![vec![], vec![Transaction { ops }, Transaction { ops: vec![KvOp::Vacuum] }]],
             settle: vec![],
+            probe: vec![],
         }
     }
 
@@ -127,6 +130,7 @@ mod tests {
                 ["checkpoint"],
             ]
             settle = []
+            probe = []
 
             [plan.connections]
             c0 = []

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use toml::Table;
 
@@ -15,6 +16,7 @@ use super::library::Library;
 use super::run::{Bound, Job, RunError, Shelf, Target};
 use super::serial::OnTarget;
 use crate::audit::{Audit, AuditBounds};
+use crate::disk::sim::{FaultRule, FaultRules};
 use crate::engine::{Engine, EngineInfo, Family, Options, Promises};
 use crate::property::Property;
 use crate::property::differential::{self, Differential, Reference};
@@ -52,6 +54,7 @@ pub struct Registry {
     workloads: Vec<WorkloadInfo>,
     targets: Vec<Rc<dyn Target>>,
     properties: Vec<(PropertyInfo, MakeProperty)>,
+    rules: FaultRules,
     library: Library,
 }
 
@@ -65,6 +68,7 @@ impl Registry {
             workloads: Vec::new(),
             targets: Vec::new(),
             properties: Vec::new(),
+            rules: FaultRules::default(),
             library: Library::default(),
         }
     }
@@ -109,6 +113,14 @@ impl Registry {
         self
     }
 
+    /// Adds a fault of the program's own, which scenarios switch on by its name: `disk.rules = ["worn-out"]`.
+    #[must_use]
+    pub fn fault_rule(mut self, rule: Arc<dyn FaultRule>) -> Self {
+        self.rules.0.retain(|known| known.name() != rule.name());
+        self.rules.0.push(rule);
+        self
+    }
+
     /// Adds a scenario or profile (`profiles/…`) under a name such as `smoke/bank`.
     #[must_use]
     pub fn scenario(mut self, name: &str, text: impl Into<Cow<'static, str>>) -> Self {
@@ -150,6 +162,11 @@ impl Registry {
         self.properties.iter().map(|(info, _)| *info)
     }
 
+    /// The names of the faults of the program's own.
+    pub fn fault_rules(&self) -> impl Iterator<Item = &'static str> {
+        self.rules.0.iter().map(|rule| rule.name())
+    }
+
     /// Runs a configuration, with a stored plan or the one the seed makes.
     ///
     /// # Errors
@@ -168,7 +185,8 @@ impl Registry {
             let judge = found.ok_or_else(|| self.no_property(name))?.1();
             judges.push(if name == differential::NAME { self.differential(target.family()) } else { judge });
         }
-        target.run(&self.job(configuration, seed, plan), &mut judges, tape)
+        let rules = self.rules_named(&configuration.world.disk.rules)?;
+        target.run(&self.job(configuration, seed, plan), rules, &mut judges, tape)
     }
 
     /// The property that asks all engines of the family again, the engine of the run included.
@@ -255,6 +273,16 @@ impl Registry {
 
     pub(super) fn shelf(&self, family: &str) -> Option<&dyn Any> {
         self.shelves.get(family).map(AsRef::as_ref)
+    }
+
+    /// The rules of these names, in their order.
+    fn rules_named(&self, names: &[String]) -> Result<FaultRules, RunError> {
+        let find = |name: &String| {
+            let found = self.rules.0.iter().find(|rule| rule.name() == name);
+            let known = || self.fault_rules().map(str::to_string).collect();
+            found.cloned().ok_or_else(|| RunError::FaultRule { name: name.clone(), known: known() })
+        };
+        names.iter().map(find).collect::<Result<_, _>>().map(FaultRules)
     }
 
     pub(super) fn no_property(&self, name: &str) -> RunError {

@@ -11,6 +11,7 @@ use super::configuration::{Configuration, EngineChoice};
 use super::plan_text;
 use super::serial;
 use crate::audit::{self, Audit, AuditBounds};
+use crate::disk::sim::FaultRules;
 use crate::engine::{Engine, EngineInfo, Family, OptionError, Options, Promises, Spared};
 use crate::history::Call;
 use crate::property::Property;
@@ -44,6 +45,14 @@ pub enum RunError {
     /// The property is not compiled in.
     #[error("the property `{name}` is not compiled into this program: expected {}", listed(known))]
     Property {
+        /// What is asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The rule is not compiled in.
+    #[error("the fault rule `{name}` is not compiled into this program: expected {}", listed(known))]
+    FaultRule {
         /// What is asked for.
         name: String,
         /// What there is.
@@ -103,7 +112,13 @@ pub(super) trait Target {
     fn plan_text(&self, job: &Job<'_>) -> Result<String, RunError>;
     /// How many operations of each kind each connection is asked.
     fn kinds(&self, job: &Job<'_>) -> Result<Vec<(Origin, &'static str, u64)>, RunError>;
-    fn run(&self, job: &Job<'_>, judges: &mut [Box<dyn Property>], tape: Tape) -> Result<RunResult, RunError>;
+    fn run(
+        &self,
+        job: &Job<'_>,
+        rules: FaultRules,
+        judges: &mut [Box<dyn Property>],
+        tape: Tape,
+    ) -> Result<RunResult, RunError>;
     /// What the engine holds after these transactions, asked calmly one after the other.
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String>;
     fn audit(&self, job: &Job<'_>, bounds: AuditBounds) -> Result<Audit, RunError>;
@@ -176,12 +191,18 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
         Ok(kinds.into_iter().map(|((origin, kind), count)| (origin, kind, count)).collect())
     }
 
-    fn run(&self, job: &Job<'_>, judges: &mut [Box<dyn Property>], tape: Tape) -> Result<RunResult, RunError> {
+    fn run(
+        &self,
+        job: &Job<'_>,
+        rules: FaultRules,
+        judges: &mut [Box<dyn Property>],
+        tape: Tape,
+    ) -> Result<RunResult, RunError> {
         let Configuration { engine, knobs, world, .. } = job.configuration;
         let workload = Shelf::<F>::find(job.shelf, &job.configuration.workload)?;
         let options = Options::resolve(self.info.options, self.info.bugs, &engine.options, &engine.bugs)?;
         let plan = Self::plan(job, workload)?;
-        let config = RunConfig { seed: job.seed, options, plan, world: world.clone() };
+        let config = RunConfig { seed: job.seed, options, plan, rules, world: world.clone() };
         Ok(sim::run::<F, E>(&config, workload, &workload.facts(knobs), judges, tape))
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::run::Target;
+use crate::disk::sim::FaultRules;
 use crate::engine::{Engine, EngineInfo, Family, Options};
 use crate::history::{Call, Datum, Fact, Outcome};
 use crate::property::differential::{Content, Reference};
@@ -43,8 +44,8 @@ pub(super) fn replay<F: Family, E: Engine<F>>(
     let everything = transaction(&[Call { f: "scan", key: None, arg: range }])?;
     let options =
         Options::resolve(info.options, info.bugs, &Default::default(), &[]).map_err(|error| error.to_string())?;
-    let plan = Plan { setup: Vec::new(), connections: vec![scripts], settle: vec![everything] };
-    let config = RunConfig { seed: 0, options, plan, world: WorldConfig::default() };
+    let plan = Plan { setup: Vec::new(), connections: vec![scripts], settle: vec![everything], probe: Vec::new() };
+    let config = RunConfig { seed: 0, options, plan, rules: FaultRules::default(), world: WorldConfig::default() };
     content(info.name, &sim::run::<F, E>(&config, &Again, &[], &mut [], Tape::seeded(0)))
 }
 

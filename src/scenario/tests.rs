@@ -252,6 +252,42 @@ fn an_argument_that_names_nothing_says_what_is_near() {
 }
 
 #[test]
+fn images_want_crashes_to_choose_from() {
+    refused(
+        "workload = \"bank\"\n[images]\nrate = \"1/9\"\n[crash]\nkill = 0\nos = 0\npower = 0\n",
+        &[],
+        expect![
+            "t.toml:3:8: `images.rate` asks for crashes and every kind has the weight 0: expected `crash.kill`, `crash.os` or `crash.power` above 0"
+        ],
+    );
+}
+
+#[test]
+fn a_fault_rule_that_the_program_does_not_bring_is_refused_where_it_is_asked_for() {
+    let scenario = build("workload = \"bank\"\n[disk]\nrules = [\"worn-uot\"]\n", &[]).unwrap();
+    let problem = |registry: Registry| registry.pair(&scenario, &[]).unwrap_err().to_string();
+    expect!["t.toml:3:9: there is no fault rule `worn-uot`: expected none: the program brings no rule of its own"]
+        .assert_eq(&problem(Registry::standard()));
+    expect!["t.toml:3:9: there is no fault rule `worn-uot`: expected one of worn-out; did you mean `worn-out`?"]
+        .assert_eq(&problem(Registry::standard().fault_rule(std::sync::Arc::new(WornOut))));
+}
+
+struct WornOut;
+
+impl crate::disk::sim::FaultRule for WornOut {
+    fn name(&self) -> &'static str {
+        "worn-out"
+    }
+    fn strike(
+        &self,
+        _: &crate::disk::sim::IoFacts<'_>,
+        _: &mut crate::disk::sim::Dice<'_>,
+    ) -> Option<crate::disk::sim::Strike> {
+        None
+    }
+}
+
+#[test]
 fn a_name_a_folder_and_the_path_in_the_repository_find_the_same_scenarios() {
     let check = |argument: &str, expected: &[&str]| {
         let found: Vec<_> = library().find(argument, &[]).unwrap().into_iter().map(|found| found.name).collect();

@@ -27,6 +27,8 @@ pub enum Domain {
     Choice(&'static [&'static str]),
     /// Any of these words, as a list; `"swarm"` is all of them.
     Set(&'static [&'static str]),
+    /// Names that the program knows, as a list; the registry says which.
+    Names,
     /// Yes or no; the swarm says yes with this probability.
     Flag(Ratio),
     /// A probability. A range means: absent in `absent` of the runs, else within the range.
@@ -65,6 +67,7 @@ impl Domain {
                 format!("one of \"{}\", a list of those, or \"swarm\"", self.words().join("\", \""))
             }
             Self::Set(_) => format!("a list of any of \"{}\", or \"swarm\" for all", self.words().join("\", \"")),
+            Self::Names => "a name or a list of names".to_string(),
             Self::Flag(_) => "true, false, or \"swarm\"".to_string(),
             Self::Chance { .. } => {
                 "a probability from 0/1 to 1/1 such as \"1/1000\", a range such as \"1/10000..1/100\", a list of \
@@ -92,6 +95,10 @@ impl Domain {
         let refused = || value.to_string();
         if let Self::Set(_) = self {
             return self.subset(value).map(Spec::Fixed);
+        }
+        if let Self::Names = self {
+            let names = super::model::names(value).ok_or_else(refused)?;
+            return Ok(Spec::Fixed(names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().into()));
         }
         match value {
             Value::String(text) if text == "swarm" => match self {
@@ -191,7 +198,7 @@ impl Domain {
                 Value::String(words[stream.below(words.len() as u64) as usize].to_string())
             }
             (Spec::Swarm, Self::Flag(yes)) => Value::Boolean(stream.chance(*yes)),
-            (Spec::Swarm, Self::Set(_)) | (Spec::Between(..), _) => {
+            (Spec::Swarm, Self::Set(_) | Self::Names) | (Spec::Between(..), _) => {
                 unreachable!("only numbers and probabilities have ranges, and the swarm of a set is the whole of it")
             }
         }

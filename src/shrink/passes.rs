@@ -3,6 +3,8 @@
 //! The coarse passes come first: a connection less makes every later replay cheaper. All are repeated until a
 //! whole round has taken nothing away.
 
+use std::borrow::Cow;
+
 use toml::Value;
 
 use super::plan::{connections, each_number, frame_mut, is_empty, numbers, transactions_mut};
@@ -243,7 +245,34 @@ fn rename_after(decisions: &mut Decisions, connection: u16, gone: u32) {
         .filter(|(key, _)| !matches!(key.actor, Actor::Io { connection: of, op, .. } if of == connection && op == gone))
         .map(|(mut key, value)| {
             key.actor = renamed(key.actor);
+            key.kind = rename_scope(key.kind, renamed);
             (key, value)
         })
         .collect();
+}
+
+/// A draw of a crash image names the I/O after which the image was taken: `kept@c0/op3/io2+0`.
+fn rename_scope(kind: Cow<'static, str>, renamed: impl Fn(Actor) -> Actor) -> Cow<'static, str> {
+    let parts = kind.split_once('@').and_then(|(name, scope)| Some((name, scope.split_once('+')?)));
+    match parts {
+        Some((name, (point, image))) => match point.parse() {
+            Ok(actor) => format!("{name}@{}+{image}", renamed(actor)).into(),
+            Err(_) => kind,
+        },
+        None => kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_that_is_taken_out_renames_the_images_taken_after_later_ones() {
+        let draws = "c0/op2/io0 image 1\nc1/op9/io0 kept-sectors@c0/op2/io0+1#2 5\ncrash kind@c1/op2/io0+0 1\n";
+        let mut decisions = Decisions::parse("c0 c0/op2/io0", draws).unwrap();
+        rename_after(&mut decisions, 0, 1);
+        let expected = "c0/op1/io0 image 1\nc1/op9/io0 kept-sectors@c0/op1/io0+1#2 5\ncrash kind@c1/op2/io0+0 1\n";
+        assert_eq!(decisions.draws_text(), expected);
+    }
 }

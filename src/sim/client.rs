@@ -18,6 +18,8 @@ pub(super) struct Client<'a, F: Family, C> {
     pub(super) waker: Waker,
     /// What the connection waits for.
     pub(super) waiting: Option<Completion>,
+    /// What it does in its next turn, though it may be waiting.
+    pub(super) upset: Option<Upset>,
     /// The operation under way.
     pub(super) running: Option<Running<F>>,
     /// The ordinal of the operation under way; part of the identity of its I/O. It is the operation's place in
@@ -40,6 +42,17 @@ fn place(transaction: usize, op: usize) -> u32 {
     (transaction as u32).saturating_mul(ORDINALS_PER_TRANSACTION).saturating_add(op as u32)
 }
 
+/// What a client does that does not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upset {
+    /// It gives up the operation.
+    Abandon,
+    /// It goes away, and comes again on another connection.
+    Close,
+    /// It has been woken for nothing.
+    Wake,
+}
+
 /// An operation under way.
 pub(super) struct Running<F: Family> {
     pub(super) id: OpId,
@@ -57,6 +70,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
             connection: None,
             waker,
             waiting: None,
+            upset: None,
             running: None,
             ordinal: 0,
             open: None,
@@ -106,6 +120,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
     pub(super) fn finished(&mut self, role: Role, failed: bool) {
         self.running = None;
         self.waiting = None;
+        self.upset = None;
         match role {
             Role::Commit | Role::Rollback => self.open = None,
             Role::Begin | Role::Member | Role::Maintenance => {
@@ -137,6 +152,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
     pub(super) fn disconnect(&mut self) {
         self.running = None;
         self.waiting = None;
+        self.upset = None;
         self.open = None;
         self.rollback_due = false;
         self.connection = None;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::sim::DiskConfig;
+use crate::disk::sim::{DiskConfig, FaultRules};
 use crate::engine::{Family, Options};
 use crate::sched::PolicyConfig;
 use crate::tape::Ratio;
@@ -17,6 +17,8 @@ pub struct RunConfig<F: Family> {
     pub options: Options,
     /// What is asked.
     pub plan: Plan<F>,
+    /// The rules that [`DiskConfig::rules`] names.
+    pub rules: FaultRules,
     /// Everything else.
     pub world: WorldConfig,
 }
@@ -35,6 +37,10 @@ pub struct WorldConfig {
     pub images: ImagesConfig,
     /// How likely a client gives up an operation at each of its yields.
     pub abandon: Ratio,
+    /// How likely it goes away there, without a word, and comes again on a new connection.
+    pub close: Ratio,
+    /// How likely a connection that waits is woken though what it waits for has not finished.
+    pub spurious_wakeup: Ratio,
     /// When to give up.
     pub limits: Limits,
 }
@@ -51,8 +57,8 @@ impl WorldConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct CrashConfig {
-    /// How likely a crash is at a turn; ten times as likely while a write is in flight and right after a
-    /// sync, truncate or rename.
+    /// How likely a crash is at a turn; ten times as likely while a write, sync, truncate, removal or rename is in
+    /// flight, and right after any of those but a write.
     pub rate: Ratio,
     /// At most so many crashes in a run, those during recovery included.
     pub crashes_max: u32,

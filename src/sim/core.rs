@@ -17,7 +17,7 @@ use crate::tape::{Actor, Ratio, RunHash, Stream, Tape, Timeline};
 pub(super) const TAG_ENGINE: u64 = u64::MAX;
 /// The tag of every I/O; smaller tags are the numbers of clients.
 const TAG_IO: u64 = u64::MAX - 1;
-/// How much likelier a crash is while writes are in flight and right after a barrier.
+/// How much likelier a crash is while a change or a sync is in flight and right after a barrier.
 const CRASH_HOT: u64 = 10;
 /// Pumps with nothing in flight, after which an engine is taken to spin for ever.
 const IDLE_PUMPS_MAX: u32 = 1_000;
@@ -195,7 +195,16 @@ impl Core {
         }
     }
 
-    fn remove(&mut self, slot: Slot) {
+    /// The I/O of a process that has ended will never have its turn.
+    pub(super) fn forget_io(&mut self, actor: Actor) {
+        let delayed = self.delayed.iter().position(|&(_, slot)| self.actors.actor(slot) == actor);
+        let slot = delayed.map(|at| self.delayed.swap_remove(at).1).or_else(|| self.actors.find_enabled(actor));
+        if let Some(slot) = slot {
+            self.actors.remove(slot);
+        }
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) {
         if let Some(place) = self.client_slots.iter_mut().find(|place| **place == Some(slot)) {
             *place = None;
         }
@@ -261,7 +270,7 @@ impl Core {
     fn special(&mut self) -> Special {
         let mut crash_due = false;
         if let Some(left) = self.hazard.left {
-            let hot = self.hazard.after_barrier || self.disk.writes_in_flight() > 0;
+            let hot = self.hazard.after_barrier || self.disk.changes_in_flight() > 0;
             let left = left.saturating_sub(if hot { CRASH_HOT } else { 1 });
             self.hazard.left = Some(left);
             crash_due = left == 0 && self.hazard.allowed;
@@ -308,7 +317,7 @@ impl Core {
     /// Gives an I/O its turn; what is to be finished must be finished after the lock is released.
     pub(super) fn io_turn(&mut self, slot: Slot, id: IoId) -> Option<Finish> {
         let resource = self.actors.next(slot);
-        self.hazard.after_barrier = matches!(resource, Resource::File { kind, .. } if is_barrier(kind));
+        self.hazard.after_barrier = is_barrier(resource);
         match self.disk.turn(id, &mut self.tape) {
             IoTurn::Applied => None,
             IoTurn::Finished(finish) => {
@@ -319,12 +328,10 @@ impl Core {
     }
 }
 
-const fn is_barrier(kind: crate::aio::IoKind) -> bool {
-    use crate::aio::IoKind::{Directory, Read, Sync, SyncDirectory, Truncate, Write};
-    match kind {
-        Sync | Truncate | Directory | SyncDirectory => true,
-        Read | Write => false,
-    }
+/// Whether an I/O that touches this is a sync, a change of size, or one of a directory.
+const fn is_barrier(resource: Resource) -> bool {
+    use crate::aio::IoKind::{Read, Write};
+    !matches!(resource, Resource::File { kind: Read | Write, .. })
 }
 
 /// What an engine's `Io::step` reaches: one turn among I/O and timers only.
@@ -372,6 +379,10 @@ impl Pump for SimPump {
             }
             Turn::Task { task: Task::Engine | Task::Client(_), .. } => unreachable!("only I/O was left enabled"),
         }
+    }
+
+    fn chance(&self, place: Actor, kind: &'static str, ratio: Ratio) -> bool {
+        self.core.lock().tape.chance(place, kind, 0, ratio)
     }
 }
 

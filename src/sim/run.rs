@@ -6,6 +6,7 @@
 //! ```
 
 mod image;
+mod probe;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +16,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use super::client::{Client, Running};
+use super::client::{Client, Running, Upset};
 use super::config::RunConfig;
 use super::core::{After, Core, Hazard, PUMP_CRASHED, PumpState, SimPump, Task, Turn, advance};
 use super::ready::ReadySet;
@@ -143,6 +144,8 @@ struct Run<'a, F: Family, E: Engine<F>> {
     crash_turn: u64,
     last_crash: Option<CrashReport>,
     images: ImageCounts,
+    /// What had struck when the engine was opened last.
+    faults_before: BTreeMap<&'static str, u64>,
     /// Of a run on the side: whose crash image it recovers.
     aside: Option<Aside>,
     history: History,
@@ -176,6 +179,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let (script, tasks) = (scripts.len(), scripts.len() + 2);
         let ready = ReadySet::new(tasks);
         let disk = SimDisk::new(config.world.disk.clone(), config.seed);
+        config.rules.0.iter().for_each(|rule| disk.add_rule(Arc::clone(rule)));
         let scheduler = Scheduler::new(policy, config.world.limits.fairness_turns, &mut tape);
         let policy_hears_operations = scheduler.hears_operations();
         let client = |index: usize, id, script| Client::new(id, ready.waker(index), script);
@@ -218,6 +222,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             crash_turn: u64::MAX,
             last_crash: None,
             images: ImageCounts::default(),
+            faults_before: BTreeMap::new(),
             aside: None,
             history: History::new(),
             ops: OpCounts::default(),
@@ -245,7 +250,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         self.disarm();
         self.set_faults(false);
         self.verify()?;
-        self.restart()
+        self.probe(0)?;
+        self.restart()?;
+        self.probe(1)
     }
 
     /// Everything stops once more, so that what was acknowledged last is read back too.
@@ -344,7 +351,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     #[inline]
     fn client_turn(&mut self, slot: Slot, index: usize) -> Result<(), Stop> {
         let client = &mut self.clients[index];
-        if client.waiting.as_ref().is_some_and(|completion| !completion.finished()) {
+        if client.upset.is_none() && client.waiting.as_ref().is_some_and(|completion| !completion.finished()) {
             // Woken by what an earlier operation had left in flight.
             self.after =
                 After::Wait { slot, next: client.waiting.as_ref().map_or(Resource::Unknown, |c| c.label().resource()) };
@@ -352,13 +359,14 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
         client.waiting = None;
         self.disk.set_issuer(client.id, client.ordinal);
-        if client.running.is_none() {
-            if !self.start_op(index)? {
-                self.after = After::Remove(slot);
-                return Ok(());
-            }
-        } else if !self.config.world.abandon.is_zero() && self.abandons(index) {
-            return self.abandon(slot, index);
+        match client.upset.take() {
+            Some(Upset::Abandon) => return self.abandon(slot, index),
+            Some(Upset::Close) => return self.close(slot, index),
+            Some(Upset::Wake) | None => {}
+        }
+        if self.clients[index].running.is_none() && !self.start_op(index)? {
+            self.after = After::Remove(slot);
+            return Ok(());
         }
         let client = &mut self.clients[index];
         let running = client.running.as_mut().expect("an operation is under way");
@@ -390,14 +398,18 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             let actor = Actor::Connection(self.clients[index].id);
             self.show(actor, Effect::Waits { op, label: completion.label(), blocked });
         }
+        let upset = self.upset(index, blocked);
+        let client = &mut self.clients[index];
+        client.upset = upset;
+        let spinning = completion.is_spin();
         if blocked {
-            let client = &mut self.clients[index];
             completion.set_waker(&client.waker);
             client.waiting = Some(io.into_completion());
-            self.after = After::Wait { slot, next };
-        } else {
-            self.after = After::Next { slot, next, spinning: completion.is_spin() };
         }
+        self.after = match blocked && upset.is_none() {
+            true => After::Wait { slot, next },
+            false => After::Next { slot, next, spinning },
+        };
     }
 
     fn client_answered(&mut self, slot: Slot, index: usize, reply: Reply<F::Value>) -> Result<(), Stop> {
@@ -476,13 +488,53 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
     }
 
-    fn abandons(&self, index: usize) -> bool {
+    /// Whether the client, at a yield, does something else than wait.
+    #[inline]
+    fn upset(&self, index: usize, blocked: bool) -> Option<Upset> {
+        let world = &self.config.world;
+        if world.abandon.is_zero() && world.close.is_zero() && world.spurious_wakeup.is_zero() {
+            return None;
+        }
         let client = &self.clients[index];
         let steps = client.running.as_ref().map_or(0, |running| running.steps);
         let place = Actor::Io { connection: client.id, op: client.ordinal, nth: steps };
-        client.id != ENGINE
-            && self.faults_on
-            && self.core.lock().tape.chance(place, "abandon", 0, self.config.world.abandon)
+        if client.id == ENGINE || !self.faults_on {
+            return None;
+        }
+        let tape = &mut self.core.lock().tape;
+        match () {
+            () if tape.chance(place, "abandon", 0, world.abandon) => Some(Upset::Abandon),
+            () if tape.chance(place, "close", 0, world.close) => Some(Upset::Close),
+            () if blocked && tape.chance(place, "spurious-wakeup", 0, world.spurious_wakeup) => Some(Upset::Wake),
+            () => None,
+        }
+    }
+
+    /// The client goes away in the middle of an operation, which stays in doubt, and comes again.
+    fn close(&mut self, slot: Slot, index: usize) -> Result<(), Stop> {
+        let connection = self.clients[index].connection.take();
+        self.clients[index].disconnect();
+        self.ops.pending += 1;
+        self.progress_turn = self.turn;
+        let mut ended = Vec::new();
+        {
+            let core = &mut *self.core.lock();
+            if E::connections_are_processes() {
+                core.absorb();
+                ended = self.disk.end_process(self.clients[index].id, &mut core.tape);
+                ended.iter().for_each(|(actor, _)| core.forget_io(*actor));
+            }
+            core.remove(slot);
+        }
+        for (_, completion) in ended {
+            self.guarded(|| completion.abort())?;
+        }
+        self.guarded(|| drop(connection))?;
+        match self.clients[index].is_done() {
+            true => self.busy -= 1,
+            false => self.connect(index)?,
+        }
+        Ok(())
     }
 
     fn abandon(&mut self, slot: Slot, index: usize) -> Result<(), Stop> {
@@ -504,6 +556,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
 
     fn open(&mut self) -> Result<(), Stop> {
         let mut attempt = 1;
+        self.faults_before = self.disk.stats().faults;
         loop {
             let env = Env { io: self.disk.io(), options: self.config.options.clone() };
             match catch_unwind(AssertUnwindSafe(|| E::new(&env))) {
@@ -838,8 +891,13 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     }
 
     fn does_not_open(&mut self, error: &EngineError) -> Stop {
-        if self.config.world.has_media_faults() {
-            self.limits_reached.push(format!("the engine refused to open after a fault of the media: {error}"));
+        let reason = match () {
+            () if self.config.world.has_media_faults() => "a fault of the media",
+            () if self.is_betrayed() => "a sync that answered for what was lost",
+            () => "",
+        };
+        if !reason.is_empty() {
+            self.limits_reached.push(format!("the engine refused to open after {reason}: {error}"));
             return Stop::Ended;
         }
         let sentence = format!("the engine does not open although the disk works: {error}");
@@ -849,6 +907,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn panicked(&mut self, client: Option<usize>, text: &str) -> Stop {
         let who = client.map_or("the engine".into(), |index| Actor::Connection(self.clients[index].id).to_string());
         self.breakdown("panic", format!("{who} panicked: {text}"), None)
+    }
+
+    /// Whether a sync has answered for what was lost all the same.
+    fn is_betrayed(&self) -> bool {
+        self.disk.stats().syncs_betrayed > 0
     }
 
     fn breakdown(&mut self, anomaly: &str, sentence: String, class: Option<Class>) -> Stop {
@@ -918,8 +981,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn conclude(mut self) -> RunResult {
         self.lay_down();
         let promises = E::promises(&self.config.options);
-        let media_faults = self.config.world.has_media_faults();
-        let record = RunRecord { history: &self.history, promises, facts: self.facts, media_faults };
+        let (media_faults, betrayed) = (self.config.world.has_media_faults(), self.is_betrayed());
+        let record = RunRecord { history: &self.history, promises, facts: self.facts, media_faults, betrayed };
         let mut judged = Vec::new();
         for property in self.properties.iter_mut() {
             let judgement = property.judge(&record);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CrashConfig, RunConfig, RunResult, WorldConfig, run};
 use crate::aio::{Buffer, Completion, CompletionError, IOCompletions, IOResult, Resource};
+use crate::disk::sim::FaultRules;
 use crate::disk::{File, Io, OpenMode};
 use crate::engine::{
     Connection, Durability, Engine, EngineError, EngineInfo, Env, Family, Isolation, Options, Promises, Reply, Role,
@@ -25,6 +26,8 @@ enum Act {
     Yield(u32),
     /// Wait for what nobody will finish.
     WaitForEver,
+    /// Wait so many ticks, and answer how often it was woken too early.
+    Patience(u64),
     /// Retry busily for ever.
     SpinForEver,
     Panic,
@@ -79,6 +82,7 @@ struct Acting {
     stage: u32,
     seen: i64,
     pending: Option<Completion>,
+    early: Option<Completion>,
 }
 
 impl Engine<Acts> for Actor {
@@ -126,6 +130,7 @@ impl Engine<Acts> for Actor {
             stage: 0,
             seen: 0,
             pending: None,
+            early: None,
         })
     }
 }
@@ -149,6 +154,7 @@ impl Connection<Acts> for Acting {
     fn start(&mut self, op: &Act) {
         self.op = op.clone();
         self.stage = 0;
+        self.pending = None;
     }
 
     fn step(&mut self) -> Result<IOResult<Reply<i64>>, EngineError> {
@@ -163,6 +169,18 @@ impl Connection<Acts> for Acting {
                 std::mem::forget(never.clone());
                 Ok(self.wait(never.touching(Resource::write("latch", 3))))
             }
+            (Act::Patience(ticks), 0) => {
+                let timer = self.io.timer(ticks);
+                self.early = Some(timer.clone());
+                Ok(self.wait(timer))
+            }
+            (Act::Patience(_), _) => match self.early.take() {
+                Some(timer) if !timer.finished() => {
+                    self.early = Some(timer.clone());
+                    Ok(self.wait(timer))
+                }
+                _ => done(i64::from(self.stage) - 1),
+            },
             (Act::SpinForEver, _) => Ok(self.wait(Completion::new_spin())),
             (Act::Panic, _) => panic!("the act is a panic"),
             (Act::Fail, _) => Err(EngineError::new(Class::Corrupt, "broken")),
@@ -228,8 +246,8 @@ impl Workload<Acts> for Script {
 fn config(connections: &[&[Act]], world: WorldConfig) -> RunConfig<Acts> {
     let alone = |act: &Act| Transaction { ops: vec![act.clone()] };
     let connections = connections.iter().map(|acts| acts.iter().map(alone).collect()).collect();
-    let plan = Plan { setup: vec![], connections, settle: vec![alone(&Act::Read)] };
-    RunConfig { seed: 1, options: Options::default(), plan, world }
+    let plan = Plan { setup: vec![], connections, settle: vec![alone(&Act::Read)], probe: vec![] };
+    RunConfig { seed: 1, options: Options::default(), plan, rules: FaultRules::default(), world }
 }
 
 fn run_with(connections: &[&[Act]], world: WorldConfig, tape: Tape) -> RunResult {
@@ -400,6 +418,59 @@ fn a_crash_leaves_operations_in_doubt_and_processes_are_never_used_again() {
         }
     }
     assert!(pending > 0);
+}
+
+#[test]
+fn an_operation_can_be_given_up_while_what_it_waits_for_is_not_finished() {
+    let world = WorldConfig { abandon: Ratio::ONE, ..WorldConfig::default() };
+    let result = run_with(&[&[Act::WaitForEver, Act::Read]], world, Tape::seeded(1));
+    assert_eq!(outcomes(&result)[..2], ["unknown interrupted", "ok 0"]);
+    assert!(result.findings.is_empty(), "{:?}", result.findings);
+}
+
+#[test]
+fn a_client_that_goes_away_in_the_middle_leaves_its_operation_in_doubt_and_comes_again() {
+    let world = WorldConfig { close: Ratio::ONE, ..WorldConfig::default() };
+    let result = run_with(&[&[Act::WaitForEver, Act::Read, Act::Save(3)], &[Act::Increment]], world, Tape::seeded(1));
+    assert!(result.findings.is_empty(), "{:?}", result.findings);
+    // Only what never waits is answered; a new process each time.
+    assert_eq!((result.ops.ok, result.ops.pending), (2 + 1, 3));
+    let mut processes = std::collections::BTreeMap::new();
+    for event in &result.history.events {
+        if let Fact::Invoke { op, .. } = event.fact {
+            processes.insert(op, event.process);
+        }
+    }
+    let distinct: std::collections::BTreeSet<_> = processes.values().collect();
+    assert!(distinct.len() >= 4, "{processes:?}");
+}
+
+#[test]
+fn a_spurious_wake_up_steps_a_connection_that_waits() {
+    let woken = |spurious_wakeup, seed| {
+        let world = WorldConfig { spurious_wakeup, ..WorldConfig::default() };
+        let result = run_with(&[&[Act::Patience(40)], &[Act::Yield(100)]], world, Tape::seeded(seed));
+        assert!(result.findings.is_empty(), "{:?}", result.findings);
+        outcomes(&result).iter().filter(|outcome| *outcome != "ok 0").count()
+    };
+    assert_eq!((0..20).map(|seed| woken(Ratio::ZERO, seed)).max(), Some(2), "the crash and the recovery alone");
+    assert!((0..20).any(|seed| woken(Ratio::new(1, 2), seed) > 2));
+}
+
+#[test]
+fn a_crash_is_likelier_around_syncs_and_renames_too() {
+    // How many weighted turns each costs; a rename in flight counts as a write does.
+    let spent = |change: &dyn Fn(&Arc<dyn Io>) -> Completion| {
+        let disk = crate::disk::sim::SimDisk::new(Default::default(), 1);
+        let io = disk.io();
+        io.open("a", OpenMode::Create).expect("the disk is empty");
+        let _pending = change(&io);
+        disk.changes_in_flight()
+    };
+    assert_eq!(spent(&|io| io.rename("a", "b", Completion::write())), 1);
+    assert_eq!(spent(&|io| io.sync_directory("", Completion::sync())), 1);
+    assert_eq!(spent(&|io| io.remove("a", Completion::write())), 1);
+    assert_eq!(spent(&|io| io.timer(9)), 0);
 }
 
 #[test]

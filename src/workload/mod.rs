@@ -88,6 +88,10 @@ pub struct Plan<F: Family> {
     pub connections: Vec<Vec<Transaction<F>>>,
     /// Reads everything back: after each recovery and at the end.
     pub settle: Vec<Transaction<F>>,
+    /// Tries whether the engine works again: the first transaction when all faults are over, the second when it has
+    /// been opened anew after that.
+    #[serde(default)]
+    pub probe: Vec<Transaction<F>>,
 }
 
 /// A generator of plans.
@@ -136,6 +140,17 @@ pub trait Workload<F: Family> {
         false
     }
 
+    /// What tries whether the engine works again when all faults are over, by a connection of this number: twice a
+    /// transaction that changes something.
+    fn probe(&self, knobs: &Knobs, seed: u64, connection: u16) -> Vec<Transaction<F>> {
+        let (reads_percent, rollbacks_percent) = (0, 0);
+        let (checkpoints_permille, vacuums_permille) = (0, 0);
+        let knobs = Knobs { reads_percent, rollbacks_percent, checkpoints_permille, vacuums_permille, ..knobs.clone() };
+        let one =
+            |ordinal| self.transaction(&knobs, connection, ordinal, &mut Draws::new(seed, "plan", connection, ordinal));
+        vec![one(0), one(1)]
+    }
+
     /// The plan of a whole run.
     fn plan(&self, knobs: &Knobs, seed: u64, connections: u16, transactions: u32) -> Plan<F> {
         let of = |connection| {
@@ -144,7 +159,12 @@ pub trait Workload<F: Family> {
             };
             (0..transactions).map(one).collect()
         };
-        Plan { setup: self.setup(knobs), connections: (0..connections).map(of).collect(), settle: self.settle(knobs) }
+        Plan {
+            setup: self.setup(knobs),
+            connections: (0..connections).map(of).collect(),
+            settle: self.settle(knobs),
+            probe: self.probe(knobs, seed, connections),
+        }
     }
 }
 

@@ -36,9 +36,9 @@ fn run(registry: &Registry, configuration: &Configuration, tape: Tape, seed: u64
     registry.run(configuration, seed, None, tape).expect("it can be run")
 }
 
-/// Everything but the images: faults of the disk, crashes of the run, clients that give up.
+/// Faults of the disk beside the images.
 const STORM: &str = "[disk]\nread-eio = \"1/200\"\nwrite-eio = \"1/200\"\nsync-eio = \"1/50\"\nsplit = \"1/5\"\n\
-    write-short = \"1/20\"\nslow = \"1/20\"\npowersafe-overwrite = false\n[crash]\nrate = \"1/200\"\n";
+    write-short = \"1/20\"\nslow = \"1/20\"\npowersafe-overwrite = false\n";
 
 #[test]
 fn images_leave_the_run_as_it_is() {
@@ -64,7 +64,7 @@ fn images_leave_the_run_as_it_is() {
     }
     assert!(recovered > 1_000, "{recovered}");
     // Three in ten are struck, unless recovery is over before.
-    assert!(struck * 10 > recovered && struck * 10 < recovered * 4, "{struck} of {recovered}");
+    assert!(struck * 20 > recovered && struck * 10 < recovered * 4, "{struck} of {recovered}");
 }
 
 /// The first finding among some seeds of a run that is never struck by a crash itself.
@@ -84,7 +84,8 @@ fn images_find_what_a_crash_would_have_found() {
         assert!(finding.sentence.starts_with("In crash image "), "{bug}: {}", finding.sentence);
         let proof = finding.proof.join("\n");
         assert!(proof.contains(" was taken in turn "), "{bug}: {proof}");
-        assert!(proof.contains("survivors: ") || proof.contains("process kill"), "{bug}: {proof}");
+        let kinds = ["process kill", "operating system crash", "power loss"];
+        assert!(kinds.iter().any(|kind| proof.contains(kind)), "{bug}: {proof}");
     }
 }
 

@@ -10,6 +10,7 @@ mod disk;
 #[cfg(all(feature = "cli", feature = "coroutine"))]
 mod doors;
 mod explain;
+mod faults;
 mod floors;
 #[cfg(feature = "cli")]
 mod guide;

@@ -28,6 +28,8 @@ pub struct DiskConfig {
     pub interrupted: Ratio,
     /// A write that needs room fails with ENOSPC though there is some.
     pub no_space: Ratio,
+    /// An allocation fails at a site that the engine has named by [`Io::allocate`](crate::disk::Io::allocate).
+    pub no_memory: Ratio,
     /// The room on the disk, in bytes; a page of 4 KiB is the smallest part.
     pub capacity_bytes: Option<u64>,
     /// The media faults of which a run has one kind, drawn once.
@@ -56,6 +58,8 @@ pub struct DiskConfig {
     pub size_first: Ratio,
     /// How many writes a file may hold unsynced; the oldest beyond become durable by themselves.
     pub unsynced_writes_max: u32,
+    /// Faults of the user's own, by the names of their [`FaultRule`](super::FaultRule)s.
+    pub rules: Vec<String>,
 }
 
 /// A fault model that contradicts itself.
@@ -159,6 +163,7 @@ impl Default for DiskConfig {
             sync_lie: Ratio::ZERO,
             interrupted: Ratio::ZERO,
             no_space: Ratio::ZERO,
+            no_memory: Ratio::ZERO,
             capacity_bytes: None,
             media: Vec::new(),
             media_rate: Ratio::ZERO,
@@ -173,6 +178,7 @@ impl Default for DiskConfig {
             survivors: SurvivorWeights::default(),
             size_first: Ratio::new(1, 4),
             unsynced_writes_max: 1024,
+            rules: Vec::new(),
         }
     }
 }

@@ -161,8 +161,7 @@ pub(super) struct Flights {
     free: Vec<u32>,
     serial: u64,
     pub(super) submitted: Vec<IoId>,
-    writes: usize,
-    barriers: usize,
+    changes: usize,
 }
 
 #[derive(Default)]
@@ -242,23 +241,26 @@ impl Flights {
         self.slots.len() - self.free.len()
     }
 
-    /// Writes in flight.
-    pub(super) const fn writes(&self) -> usize {
-        self.writes
+    /// The operations of a connection, in the order of submission.
+    pub(super) fn of(&self, connection: u16) -> Vec<IoId> {
+        let all = self.slots.iter().enumerate().filter_map(|(slot, entry)| {
+            let flight = entry.flight.as_ref().filter(|flight| flight.actor.connection() == Some(connection))?;
+            Some((flight.serial, IoId { slot: slot as u32, generation: entry.generation }))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Syncs, changes of size and of directories in flight.
-    pub(super) const fn barriers(&self) -> usize {
-        self.barriers
+    /// All operations in flight but reads.
+    pub(super) const fn changes(&self) -> usize {
+        self.changes
     }
 
     fn count(&mut self, op: &Op, by: isize) {
-        let counter = match op.kind() {
-            IoKind::Read => return,
-            IoKind::Write => &mut self.writes,
-            _ => &mut self.barriers,
-        };
-        *counter = counter.wrapping_add_signed(by);
+        if op.kind() != IoKind::Read {
+            self.changes = self.changes.wrapping_add_signed(by);
+        }
     }
 }
 
@@ -275,6 +277,7 @@ struct Issued {
     op: u32,
     ios: u32,
     randoms: u32,
+    allocations: u32,
 }
 
 /// How many operations of a connection are remembered.
@@ -303,6 +306,15 @@ impl Issuers {
         (connection, op, n)
     }
 
+    /// The place of the next allocation.
+    pub(super) fn next_allocation(&mut self) -> (u16, u32, u32) {
+        let (connection, op) = self.current;
+        let issued = self.issued();
+        let n = issued.allocations;
+        issued.allocations += 1;
+        (connection, op, n)
+    }
+
     fn issued(&mut self) -> &mut Issued {
         let (connection, op) = self.current;
         let at = self.connections.iter().position(|(known, _)| *known == connection).unwrap_or_else(|| {
@@ -314,7 +326,7 @@ impl Issuers {
             if ops.len() == REMEMBERED {
                 ops.remove(0);
             }
-            ops.push(Issued { op, ios: 0, randoms: 0 });
+            ops.push(Issued { op, ios: 0, randoms: 0, allocations: 0 });
             ops.len() - 1
         });
         &mut ops[known]

@@ -117,6 +117,10 @@ impl Io for SimIo {
         self.disk.random()
     }
 
+    fn allocate(&self, site: &'static str, bytes: usize) -> Result<(), CompletionError> {
+        self.disk.allocate(self.epoch, site, bytes)
+    }
+
     fn step(&self) -> Result<(), CompletionError> {
         self.live(|_| Ok(()))?;
         self.disk.step()

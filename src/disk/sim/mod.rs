@@ -39,7 +39,7 @@ pub use config::{DiskConfig, DiskConfigError, FailedSync, FaultClasses, MediaFau
 pub use flight::IoId;
 pub use image::PAGE_BYTES;
 pub use report::{CrashReport, FileFate, NameFate, Selection};
-pub use rule::{Dice, FaultRule, IoFacts, Strike};
+pub use rule::{Dice, FaultRule, FaultRules, IoFacts, Strike};
 pub use stats::DiskStats;
 
 use crate::aio::{Completion, CompletionError, FileId, IoKind, Resource};
@@ -59,8 +59,8 @@ struct Shared {
     /// connection that submits nothing takes no lock.
     issuer: AtomicU64,
     ticks: AtomicU64,
-    /// The scheduler asks at every turn whether writes are in flight.
-    writes: AtomicUsize,
+    /// The scheduler asks at every turn whether changes are in flight.
+    changes: AtomicUsize,
     state: Mutex<State>,
     pump: Mutex<Option<Arc<dyn Pump>>>,
 }
@@ -72,6 +72,12 @@ pub trait Pump: Send + Sync {
     /// # Errors
     /// When the disk is dead, and when nothing in flight could ever make progress.
     fn pump(&self) -> Result<(), CompletionError>;
+
+    /// Whether a fault strikes that is decided inside a call of the engine, such as a failing allocation. Without a
+    /// tape none does.
+    fn chance(&self, _place: Actor, _kind: &'static str, _ratio: crate::tape::Ratio) -> bool {
+        false
+    }
 }
 
 /// An operation that has just been submitted.
@@ -136,7 +142,7 @@ impl SimDisk {
             submitted: AtomicBool::new(false),
             issuer: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
-            writes: AtomicUsize::new(0),
+            changes: AtomicUsize::new(0),
             state: Mutex::new(State::new(config, seed)),
             pump: Mutex::new(None),
         }))
@@ -178,7 +184,7 @@ impl SimDisk {
     pub fn turn(&self, id: IoId, tape: &mut Tape) -> IoTurn {
         let mut state = self.lock();
         let turn = state.turn(id, tape);
-        self.count_writes(&state);
+        self.count_changes(&state);
         turn
     }
 
@@ -188,17 +194,12 @@ impl SimDisk {
         self.lock().flights.len()
     }
 
-    /// The writes in flight; one atomic load.
+    /// The writes, syncs, renames, removals and changes of size in flight, during which crashes show most; one atomic
+    /// load.
     #[inline]
     #[must_use]
-    pub fn writes_in_flight(&self) -> usize {
-        self.0.writes.load(Ordering::Relaxed)
-    }
-
-    /// The syncs, renames, removals and changes of size in flight: where crashes show most.
-    #[must_use]
-    pub fn barriers_in_flight(&self) -> usize {
-        self.lock().flights.barriers()
+    pub fn changes_in_flight(&self) -> usize {
+        self.0.changes.load(Ordering::Relaxed)
     }
 
     /// Switches all faults on or off: off while setting up, settling and checking.
@@ -218,8 +219,18 @@ impl SimDisk {
         let mut state = self.lock();
         self.0.submitted.store(false, Ordering::Relaxed);
         let stopped = state.freeze();
-        self.count_writes(&state);
+        self.count_changes(&state);
         stopped
+    }
+
+    /// The process of a connection ends while others go on: each change that it has in flight happens at once, or
+    /// never. Answers whose operations they were, for the caller to forget the actors and abort the completions.
+    #[must_use]
+    pub fn end_process(&self, connection: u16, tape: &mut Tape) -> Vec<(Actor, Completion)> {
+        let mut state = self.lock();
+        let ended = state.end_process(connection, tape);
+        self.count_changes(&state);
+        ended
     }
 
     /// Chooses what survives of that which was not durable when the disk was frozen, and thaws it. The next
@@ -353,7 +364,7 @@ impl SimDisk {
             let actor = state.issuers.next();
             state.flights.insert(actor, op, handle);
             self.0.submitted.store(true, Ordering::Relaxed);
-            self.count_writes(state);
+            self.count_changes(state);
             Ok(())
         });
         if let Err(error) = refused {
@@ -362,8 +373,24 @@ impl SimDisk {
         completion
     }
 
-    fn count_writes(&self, state: &State) {
-        self.0.writes.store(state.flights.writes(), Ordering::Relaxed);
+    fn count_changes(&self, state: &State) {
+        self.0.changes.store(state.flights.changes(), Ordering::Relaxed);
+    }
+
+    /// Whether an allocation of `bytes` at `site` fails, as is drawn.
+    fn allocate(&self, epoch: u32, site: &'static str, bytes: usize) -> Result<(), CompletionError> {
+        let drawn = self.live(epoch, |state| {
+            let ratio = if state.faults_on { state.config.no_memory } else { crate::tape::Ratio::ZERO };
+            Ok((!ratio.is_zero()).then(|| (state.issuers.next_allocation(), ratio)))
+        })?;
+        let Some(((connection, op, n), ratio)) = drawn else { return Ok(()) };
+        let pump = self.0.pump.lock().clone();
+        let place = Actor::Io { connection, op, nth: n };
+        if !pump.is_some_and(|pump| pump.chance(place, "no-memory", ratio)) {
+            return Ok(());
+        }
+        *self.lock().stats.faults.entry("no-memory").or_default() += 1;
+        Err(CompletionError::NoMemory { site, bytes })
     }
 
     fn engine_now(&self) -> u64 {
@@ -394,7 +421,7 @@ impl SimDisk {
             let turn = state.turn(id, &mut calm);
             state.calm = calm;
             state.faults_on = faults_on;
-            self.count_writes(&state);
+            self.count_changes(&state);
             drop(state);
             if let IoTurn::Finished(finish) = turn {
                 finish.run();
@@ -451,6 +478,24 @@ impl State {
         self.flights.release(id, &flight.op);
         let Answer { outcome, fault } = answer;
         IoTurn::Finished(Finish { completion: flight.completion, outcome, fault })
+    }
+
+    fn end_process(&mut self, connection: u16, tape: &mut Tape) -> Vec<(Actor, Completion)> {
+        let faults_on = std::mem::replace(&mut self.faults_on, false);
+        let mut ended = Vec::new();
+        for id in self.flights.of(connection) {
+            let flight = self.flights.take(id).expect("it is in flight");
+            let happens = flight.applied.is_none()
+                && flight.op.kind() != IoKind::Read
+                && tape.draw(flight.actor, "killed", 0, 2) == 1;
+            if happens {
+                let _unheard = self.apply(flight.actor, &flight.op, tape);
+            }
+            self.flights.release(id, &flight.op);
+            ended.push((flight.actor, flight.completion));
+        }
+        self.faults_on = faults_on;
+        ended
     }
 
     fn apply(&mut self, actor: Actor, op: &Op, tape: &mut Tape) -> Answer {

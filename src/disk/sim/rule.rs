@@ -1,5 +1,8 @@
 //! The extension point for a user's own fault: one small trait.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::aio::{ErrorKind, IoKind};
 use crate::tape::{Actor, Ratio, Tape};
 
@@ -35,6 +38,16 @@ pub trait FaultRule: Send + Sync {
 
     /// Whether and how the fault strikes this I/O. A rule that is not concerned draws nothing.
     fn strike(&self, io: &IoFacts<'_>, dice: &mut Dice<'_>) -> Option<Strike>;
+}
+
+/// Some rules, in the order in which they are asked.
+#[derive(Clone, Default)]
+pub struct FaultRules(pub Vec<Arc<dyn FaultRule>>);
+
+impl fmt::Debug for FaultRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|rule| rule.name())).finish()
+    }
 }
 
 /// What a rule is told about an I/O.

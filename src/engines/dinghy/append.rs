@@ -52,7 +52,9 @@ enum AppendState {
 }
 
 impl Append {
-    pub(super) fn new(shared: &Rc<Shared>, sequence: u64, pages: Vec<(PageNo, Page)>) -> Self {
+    /// Refused when there is no memory for the frames; nothing has been written then.
+    pub(super) fn new(shared: &Rc<Shared>, sequence: u64, pages: Vec<(PageNo, Page)>) -> Result<Self, Failure> {
+        shared.io.allocate("dinghy log frames", pages.len() * (FRAME_HEADER + shared.config.page_size))?;
         let Frames { first, mut runs, tail } = shared.log.borrow().frames(sequence, &pages);
         // BUG state-advanced-before-fallible-call: the log has grown before anything has been written.
         if shared.config.bugs.state_before_failure {
@@ -64,7 +66,7 @@ impl Append {
         let meta = if shared.config.bugs.commit_frame_early { None } else { runs.pop() };
         let state = AppendState::Pages(WriteBatch::new(&file, runs));
         let appended = Some(Appended { first, pages, tail });
-        Self { shared: Rc::clone(shared), file, start, meta, appended, sync_failed: false, state }
+        Ok(Self { shared: Rc::clone(shared), file, start, meta, appended, sync_failed: false, state })
     }
 
     /// Done when the commit is in the log, durably if that is promised.

@@ -115,7 +115,7 @@ impl Commit {
                 CommitState::Apply(apply) => {
                     let draft = return_if_io!(apply.poll());
                     let (meta, pages) = draft.finish();
-                    let append = Append::new(&self.shared, meta.sequence, pages);
+                    let append = Append::new(&self.shared, meta.sequence, pages)?;
                     self.state = CommitState::Append { meta, append };
                 }
                 CommitState::Append { meta, append } => {

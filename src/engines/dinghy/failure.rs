@@ -44,6 +44,7 @@ impl From<CompletionError> for Failure {
         let class = match error.io_kind() {
             _ if error == CompletionError::Aborted => Class::Interrupted,
             Some(ErrorKind::NoSpace) => Class::Full,
+            _ if matches!(error, CompletionError::NoMemory { .. }) => Class::Full,
             _ => Class::Io,
         };
         Self::refused(class, error.to_string())

@@ -40,6 +40,8 @@ struct Load {
 struct Reading {
     bytes: ReadExact,
     attempt: u32,
+    /// Memory for the page has been asked for.
+    allocated: bool,
 }
 
 enum Found {
@@ -84,7 +86,7 @@ impl Load {
             IN_DATABASE => (&shared.database, u64::from(version.page - 1) * page_size as u64),
             lsn => (&shared.logs[log.file()], log.page_offset(lsn)),
         };
-        let reading = Reading { bytes: ReadExact::new(file, offset, page_size), attempt: 1 };
+        let reading = Reading { bytes: ReadExact::new(file, offset, page_size), attempt: 1, allocated: false };
         Self { version, file: Rc::clone(file), offset, read: RefCell::new(reading), page: OnceCell::new() }
     }
 
@@ -93,6 +95,10 @@ impl Load {
             return Ok(IOResult::Done(Page::clone(page)));
         }
         let reading = &mut *self.read.borrow_mut();
+        if !std::mem::replace(&mut reading.allocated, true) {
+            let granted = shared.io.allocate("dinghy cache page", shared.config.page_size);
+            granted.inspect_err(|_| self.leave(shared))?;
+        }
         loop {
             let bytes = match reading.bytes.poll() {
                 Ok(IOResult::Done(bytes)) => bytes,
@@ -115,7 +121,7 @@ impl Load {
                 return Err(Failure::corrupt(format!("page {} is damaged", self.version.page)));
             }
             let again = ReadExact::new(&self.file, self.offset, shared.config.page_size);
-            *reading = Reading { bytes: again, attempt: reading.attempt + 1 };
+            *reading = Reading { bytes: again, attempt: reading.attempt + 1, allocated: true };
         }
     }
 

@@ -134,7 +134,10 @@ impl Recovery {
         let read = |file: &Rc<DataFile>| {
             Ok::<_, CompletionError>(match usize::try_from(file.size()?).expect("a log fits into memory") {
                 0 => LogRead::Done(Vec::new()),
-                len => LogRead::UnderWay(ReadExact::new(file, 0, len)),
+                len => {
+                    self.io.allocate("dinghy log to recover", len)?;
+                    LogRead::UnderWay(ReadExact::new(file, 0, len))
+                }
             })
         };
         let [first, second] = &self.files().logs;

@@ -100,7 +100,7 @@ impl Vacuum {
                     return_if_io!(moving.poll());
                     let draft = std::mem::replace(&mut moving.draft, Draft::new(&self.shared));
                     let (meta, pages) = draft.finish();
-                    let append = Append::new(&self.shared, meta.sequence, pages);
+                    let append = Append::new(&self.shared, meta.sequence, pages)?;
                     self.state = VacuumState::Append { meta, append };
                 }
                 VacuumState::Append { meta, append } => {

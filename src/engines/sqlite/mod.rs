@@ -64,6 +64,10 @@ impl Engine<Sql> for Sqlite {
         &[Spared::FailedSync, Spared::LossAfterKill]
     }
 
+    fn connections_are_processes() -> bool {
+        true
+    }
+
     fn promises(options: &Options) -> Promises {
         settings::promises(options)
     }

@@ -42,6 +42,9 @@ impl Property for Durable {
     }
 
     fn judge(&mut self, run: &RunRecord<'_>) -> Judgement {
+        if run.betrayed {
+            return Judgement::inconclusive("a sync answered for what was lost: nothing can be promised on its word");
+        }
         let digest = Digest::new(run.history);
         if digest.recovered.iter().all(Option::is_none) {
             return Judgement::inconclusive("the engine was never reopened after a crash");

@@ -25,7 +25,7 @@ use crate::sched::PolicyConfig;
 use crate::tape::{Actor, Decisions, Scope, Tape};
 
 /// How many turns of an image's recovery a crash may strike in.
-const RECOVERY_TURNS: u64 = 64;
+const RECOVERY_TURNS: u64 = 32;
 
 /// Where images may be taken.
 #[derive(Clone, Copy, Debug)]
@@ -107,12 +107,13 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let mut side = self.side(snapshot, point.scope(nth));
         let mut story = Vec::new();
         let ended = side.recover_image(&mut story).is_err();
+        let betrayed = side.is_betrayed() || self.is_betrayed();
         side.lay_down();
         self.history = std::mem::take(&mut side.history);
         self.images.struck += u64::from(story.len() > 1);
         let finding = match side.findings.into_iter().next() {
             None if ended => None,
-            None => self.judge_image(),
+            None => self.judge_image(betrayed),
             found => found,
         };
         match &finding {
@@ -179,12 +180,13 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     }
 
     /// What the run's own properties say of the image.
-    fn judge_image(&mut self) -> Option<Finding> {
+    fn judge_image(&mut self, betrayed: bool) -> Option<Finding> {
         let record = RunRecord {
             history: &self.history,
             promises: E::promises(&self.config.options),
             facts: self.facts,
             media_faults: self.config.world.has_media_faults(),
+            betrayed,
         };
         let judges: Vec<Box<dyn Property>> =
             self.properties.iter().filter_map(|property| property.for_image()).collect();

@@ -71,7 +71,7 @@ fn a_submission_says_who_and_what() {
     disk.set_issuer(2, 7);
     io.rename("a", "d/b", Completion::truncate());
     io.sync_directory("d", Completion::sync());
-    assert_eq!((disk.in_flight(), disk.writes_in_flight(), disk.barriers_in_flight()), (5, 1, 3));
+    assert_eq!((disk.in_flight(), disk.changes_in_flight()), (5, 4));
     let seen = seen(&disk);
     assert_eq!(
         seen[..3],
@@ -129,7 +129,7 @@ fn a_split_operation_has_its_effect_before_it_reports() {
     assert_eq!((text(&disk).as_str(), completion.finished(), disk.in_flight()), ("a=x", false, 1));
     let IoTurn::Finished(finish) = disk.turn(id, &mut tape) else { panic!("it is to be reported now") };
     finish.run();
-    assert_eq!((completion.result(), disk.in_flight(), disk.writes_in_flight()), (Some(Ok(1)), 0, 0));
+    assert_eq!((completion.result(), disk.in_flight(), disk.changes_in_flight()), (Some(Ok(1)), 0, 0));
 }
 
 #[test]
@@ -147,12 +147,12 @@ fn what_was_in_flight_is_returned_oldest_first_and_later_submissions_are_refused
     let timer = io.timer(5);
     let waiting: Vec<Completion> = (0..3).map(|n| file.sync(noting(n))).collect();
     write(&file, "x");
-    assert_eq!((disk.in_flight(), disk.writes_in_flight()), (4, 1));
+    assert_eq!((disk.in_flight(), disk.changes_in_flight()), (4, 2));
     disk.freeze().iter().for_each(Completion::abort);
     assert_eq!(*order.lock(), [0, 1, 2]);
     assert!(timer.failed() && waiting.iter().all(Completion::failed));
     assert!(!disk.has_submitted() && disk.next_deadline().is_none());
-    assert_eq!((disk.in_flight(), disk.writes_in_flight()), (0, 0));
+    assert_eq!((disk.in_flight(), disk.changes_in_flight()), (0, 0));
     let dead = |io: &Arc<dyn Io>, file: &Arc<dyn File>| {
         assert_eq!(write(file, "x").get_error(), Some(CompletionError::Aborted));
         assert_eq!(io.timer(1).get_error(), Some(CompletionError::Aborted));
@@ -167,6 +167,31 @@ fn what_was_in_flight_is_returned_oldest_first_and_later_submissions_are_refused
     dead(&io, &file);
     assert_eq!(disk.io().list("").unwrap(), ["a"]);
     assert_eq!(text(&disk), "a=");
+}
+
+#[test]
+fn a_process_that_ends_has_had_each_of_its_changes_or_not_and_leaves_those_of_others() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let (disk, _, file) = disk();
+        disk.set_issuer(3, 0);
+        let own = [write(&file, "a"), file.pwrite(1, Buffer::from(&b"b"[..]), Completion::write())];
+        let read = file.pread(0, Completion::read(Buffer::zeroed(1)));
+        disk.set_issuer(4, 0);
+        let other = file.pwrite(2, Buffer::from(&b"c"[..]), Completion::write());
+        let submitted = submitted(&disk);
+        let ended = disk.end_process(3, &mut Tape::seeded(seed));
+        let actors: Vec<_> = ended.iter().map(|(actor, _)| *actor).collect();
+        assert_eq!(actors, submitted[..3].iter().map(|io| io.actor).collect::<Vec<_>>());
+        assert!(own.iter().chain([&read, &other]).all(|completion| !completion.finished()), "the caller aborts them");
+        assert_eq!((disk.in_flight(), disk.changes_in_flight()), (1, 1));
+        seen.insert(text(&disk));
+        if let IoTurn::Finished(finish) = disk.turn(submitted[3].id, &mut calm()) {
+            finish.run();
+        }
+        assert_eq!(other.result(), Some(Ok(1)));
+    }
+    assert_eq!(seen.len(), 4, "{seen:?}");
 }
 
 #[test]
