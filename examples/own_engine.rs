@@ -27,6 +27,7 @@ const LATE: BugInfo = BugInfo {
     class: "concurrency",
     depth: 2,
     harmless: false,
+    public_issue: None,
 };
 
 struct Store {

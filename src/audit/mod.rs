@@ -133,6 +133,7 @@ fn served<F: Family>(plan: &Plan<F>, info: &EngineInfo, left_out: &mut Vec<Strin
         setup: keep(&plan.setup),
         connections: plan.connections.iter().map(|list| keep(list)).collect(),
         settle: keep(&plan.settle),
+        probe: Vec::new(),
     };
     missing.sort_unstable();
     missing.dedup();

@@ -34,7 +34,7 @@ pub enum Aim {
 }
 
 /// The seed of pilot runs.
-const PILOT_SEED: u64 = 0;
+pub(super) const PILOT_SEED: u64 = 0;
 
 /// How long the loop waits before it looks around, in milliseconds.
 const LOOK_AROUND_MS: u64 = 100;

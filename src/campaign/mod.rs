@@ -10,6 +10,7 @@ mod hunt;
 mod lane;
 mod limits;
 mod pool;
+pub mod power;
 mod progress;
 mod protocol;
 mod replay;
@@ -31,7 +32,7 @@ pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, Wor
 pub use progress::{Progress, Silent, State};
 pub use protocol::{
     Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Pilot, Ran, Recorded, Replayed, Request, Response,
-    ScenarioText, ShrinkTask, Smaller, Spot, Task,
+    ScenarioText, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
 };
 pub use replay::{ReplayVerdict, Rerun, replay};
 pub use store::{Store, StoreError};

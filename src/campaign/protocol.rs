@@ -76,6 +76,30 @@ pub enum Task {
     Replay(CaseText),
     /// Make a case smaller, for a while.
     Shrink(ShrinkTask),
+    /// Run seeds in their order until one has a finding.
+    Sweep(Sweep),
+}
+
+/// Seeds to run in their order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The first of them.
+    pub spot: Spot,
+    /// How many.
+    pub seeds: u64,
+}
+
+/// What a sweep came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// Runs made, that with the finding included.
+    pub runs: u64,
+    /// Turns of all of them.
+    pub turns: u64,
+    /// Turns of the longest.
+    pub turns_most: u64,
+    /// The last run had a finding.
+    pub found: bool,
 }
 
 /// A place in the space that a campaign searches.
@@ -152,6 +176,8 @@ pub enum Answer {
     Replayed(Box<Replayed>),
     /// Of [`Task::Shrink`].
     Shrunk(Box<Smaller>),
+    /// Of [`Task::Sweep`].
+    Swept(Swept),
     /// It could not be done; our mistake or the case's, never a finding.
     Failed(String),
 }

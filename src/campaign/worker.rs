@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Error, Write};
 use std::time::{Duration, Instant};
 
+use super::hunt::PILOT_SEED;
 use super::limits::{confine, resident_bytes};
 use super::protocol::{
-    Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, ShrinkTask, Smaller, Spot, Task,
+    Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, ShrinkTask, Smaller, Spot, Sweep,
+    Swept, Task,
 };
 use crate::judge::formats;
 use crate::property::transactions;
@@ -87,7 +89,32 @@ impl Worker<'_> {
             }
             Task::Replay(text) => self.replay(text),
             Task::Shrink(task) => self.shrink(task),
+            Task::Sweep(sweep) => self.sweep(sweep),
         }
+    }
+
+    /// Runs seeds until one has a finding. Estimates come from one pilot run of the scenario, made here.
+    fn sweep(&mut self, sweep: &Sweep) -> Result<Answer, String> {
+        let pilot = (sweep.spot.scenario, sweep.spot.engine.clone());
+        if !self.pilots.contains_key(&pilot) {
+            let configuration = self.configuration(&Spot { seed: PILOT_SEED, ..sweep.spot.clone() })?;
+            let estimates = self.registry.pilot(&configuration, PILOT_SEED).map_err(|error| error.to_string())?;
+            self.pilots.insert(pilot, estimates);
+        }
+        let mut swept = Swept::default();
+        for seed in (sweep.spot.seed..).take(sweep.seeds as usize) {
+            let configuration = self.configuration(&Spot { seed, ..sweep.spot.clone() })?;
+            let run = self.registry.run(&configuration, seed, None, Tape::seeded(seed));
+            let result = run.map_err(|error| error.to_string())?;
+            swept.runs += 1;
+            swept.turns += result.turns;
+            swept.turns_most = swept.turns_most.max(result.turns);
+            swept.found = !result.findings.is_empty();
+            if swept.found {
+                break;
+            }
+        }
+        Ok(Answer::Swept(swept))
     }
 
     fn configuration(&mut self, spot: &Spot) -> Result<Configuration, String> {

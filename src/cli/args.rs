@@ -40,6 +40,8 @@ pub(super) enum Verb {
     List(ListArgs),
     /// Prove on this machine that a seed is one run: every scenario twice, in two processes.
     Doctor(DoctorArgs),
+    /// Measure how soon each planted bug is found, by the baseline, at random, by the portfolio and by single policies.
+    BenchPower(BenchPowerArgs),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -220,6 +222,30 @@ pub(super) struct DoctorArgs {
     /// Seeds A..B of each scenario, B excluded.
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..2")]
     pub(super) seeds: Range<u64>,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchPowerArgs {
+    /// Few and short starts: a look at it in a minute or two.
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Only these bugs, with commas between them; all of the catalogue when not given.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) bugs: Vec<String>,
+    /// Only these contenders, with commas between them.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) contenders: Vec<String>,
+    /// Note each start in this file, and go on with what the file holds.
+    #[arg(long, value_name = "FILE")]
+    pub(super) resume: Option<PathBuf>,
+    /// Print the page that `docs/power.md` is.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) md: bool,
     /// How to say it on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,

@@ -100,7 +100,7 @@ fn bugs(registry: &Registry) -> Result<Vec<Value>, Failure> {
             let planted = scenarios.iter().find(|scenario| has_bug(registry, scenario, info.name, bug.name));
             list.push(json!({
                 "name": bug.name, "about": bug.about, "engine": info.name, "class": bug.class, "depth": bug.depth,
-                "harmless": bug.harmless,
+                "harmless": bug.harmless, "public_issue": bug.public_issue,
                 "found_within": planted.and_then(|scenario| scenario.found_within),
                 "scenario": planted.map(|scenario| &scenario.name),
             }));
@@ -128,7 +128,7 @@ fn keys() -> Vec<Value> {
 fn human(items: &[Value]) -> String {
     let text =
         |item: &Map<String, Value>, key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
-    let extras = ["version", "door", "engine", "class", "default"];
+    let extras = ["version", "door", "engine", "class", "public_issue", "default"];
     let shown: Vec<&str> = extras
         .into_iter()
         .filter(|key| items.iter().any(|item| item.get(*key).is_some_and(Value::is_string)))

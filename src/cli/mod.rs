@@ -13,11 +13,13 @@
 
 mod args;
 mod audit;
+mod bench_power;
 mod check;
 mod doctor;
 mod exit;
 mod explain;
 mod list;
+mod power_text;
 mod progress;
 mod replay;
 mod run;
@@ -79,6 +81,7 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
         Verb::Audit(args) => audit::run(registry, args),
         Verb::List(args) => list::run(registry, args),
         Verb::Doctor(args) => doctor::run(registry, args),
+        Verb::BenchPower(args) => bench_power::run(registry, args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut visible(program), program, &mut script);

@@ -171,6 +171,8 @@ pub struct BugInfo {
     pub depth: u32,
     /// Looks like a bug and is none: the tool must stay silent.
     pub harmless: bool,
+    /// Where a public engine had this bug or one of its kind, such as `etcd-io/bbolt#797`.
+    pub public_issue: Option<&'static str>,
 }
 
 /// What is fixed about an engine.

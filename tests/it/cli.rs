@@ -6,6 +6,8 @@
 mod cases;
 #[path = "cli/exits.rs"]
 mod exits;
+#[path = "cli/power.rs"]
+mod power;
 #[path = "cli/scenarios.rs"]
 mod scenarios;
 #[path = "cli/verbs.rs"]

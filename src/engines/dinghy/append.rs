@@ -132,7 +132,7 @@ impl Append {
         let half = &pages[..pages.len() / 2];
         let mut log = self.shared.log.borrow_mut();
         let tail = log.tail();
-        log.extend(*first, half.iter().map(|(no, _)| *no), tail);
+        log.extend(*first, half, tail);
         for (lsn, (page, bytes)) in (*first..).zip(half) {
             self.shared.pager.borrow_mut().insert(Version { page: *page, lsn }, Rc::clone(bytes));
         }

@@ -6,7 +6,7 @@
 use crate::engine::{BugInfo, Options};
 
 macro_rules! catalogue {
-    ($($field:ident, $name:literal, $class:literal, depth $depth:literal, $harmless:literal: $about:literal;)*) => {
+    ($($field:ident, $name:literal, $class:literal, depth $depth:literal, $harmless:literal $(, seen $issue:literal)?: $about:literal;)*) => {
         /// Which bugs are switched on.
         #[derive(Clone, Copy, Debug, Default)]
         pub(super) struct Bugs {
@@ -22,9 +22,23 @@ macro_rules! catalogue {
 
         /// All bugs, in the order of their classes.
         pub(super) const CATALOGUE: &[BugInfo] = &[
-            $(BugInfo { name: $name, about: $about, class: $class, depth: $depth, harmless: $harmless },)*
+            $(BugInfo {
+                name: $name,
+                about: $about,
+                class: $class,
+                depth: $depth,
+                harmless: $harmless,
+                public_issue: one(&[$($issue)?]),
+            },)*
         ];
     };
+}
+
+const fn one(issues: &[&'static str]) -> Option<&'static str> {
+    match issues {
+        [issue] => Some(issue),
+        _ => None,
+    }
 }
 
 catalogue! {
@@ -36,19 +50,19 @@ catalogue! {
         "A page of a deleted long value goes on the free list before its successor is read; called again after the read, it goes there twice.";
     flag_before_yield, "flag-before-yield", "re-entrancy", depth 2, false:
         "A commit notes that it is validated and then waits for its turn; what others commit meanwhile it never looks at.";
-    state_before_failure, "state-advanced-before-fallible-call", "re-entrancy", depth 2, false:
+    state_before_failure, "state-advanced-before-fallible-call", "re-entrancy", depth 2, false, seen "tursodatabase/turso#6008":
         "The end of the log moves before the frames are written; when the write fails it stays there, and recovery stops at the gap.";
     leaked_lock, "leaked-lock-after-abandonment", "re-entrancy", depth 2, false:
         "A commit that is abandoned half-way keeps the commit latch, and everybody after it waits for ever.";
     lost_update, "lost-update", "concurrency", depth 2, false:
         "A commit does not look whether somebody else has committed the same keys since its snapshot.";
-    write_skew, "write-skew", "concurrency", depth 2, false:
+    write_skew, "write-skew", "concurrency", depth 2, false, seen "scalar-labs/scalardb#65":
         "A serializable commit looks at the keys it writes only; what it has read may have changed under it.";
     dirty_read, "dirty-read", "concurrency", depth 2, false:
         "Uncommitted writes lie in a table that all connections share, and a read looks there.";
     checkpoint_overlooks_reader, "checkpoint-overlooks-reader", "concurrency", depth 3, false:
         "A checkpoint copies frames, and gives up logs, that are newer than the snapshot of somebody who still reads.";
-    stale_checkpoint, "stale-checkpoint", "concurrency", depth 3, false:
+    stale_checkpoint, "stale-checkpoint", "concurrency", depth 3, false, seen "tursodatabase/turso#7722":
         "A checkpoint that was parked records how far the log goes now, not how far it went when the pages were chosen.";
     publish_before_validate, "publish-before-validate", "concurrency", depth 2, false:
         "A commit is published first and validated then; it is refused although everybody sees it.";
@@ -60,11 +74,11 @@ catalogue! {
         "Commits announce their keys; two that announce the same key each wait, polling, for the other to go first.";
     snapshot_across_yield, "snapshot-across-yield", "concurrency", depth 3, false:
         "A transaction reads its place in the log, lets others run, and only then enters the table of snapshots, as if it had read all they did.";
-    rollback_forgets_free_list, "rollback-forgets-free-list", "concurrency", depth 2, false:
+    rollback_forgets_free_list, "rollback-forgets-free-list", "concurrency", depth 2, false, seen "etcd-io/bbolt#797":
         "Pages that a commit takes from the free list are gone at once; when it fails, nobody puts them back.";
-    stale_cache, "stale-cache-after-log-reset", "concurrency", depth 3, false:
+    stale_cache, "stale-cache-after-log-reset", "concurrency", depth 3, false, seen "tursodatabase/turso#2361":
         "When the log begins anew, the cache keeps what the database file held before the checkpoint.";
-    aba, "aba-on-log-length", "concurrency", depth 4, false:
+    aba, "aba-on-log-length", "concurrency", depth 4, false, seen "tursodatabase/turso#3502":
         "A commit takes a log as long as at its snapshot for a log in which nothing happened; it may have begun anew and grown again.";
     commit_frame_early, "commit-frame-not-waiting", "io-order", depth 3, false:
         "The meta page goes out together with the pages of its commit; when one of those fails, the commit is refused and may be whole all the same.";
@@ -72,13 +86,15 @@ catalogue! {
         "A checkpoint syncs the database file while its last writes are still in flight, and then gives up the log.";
     log_reset_early, "log-reset-before-database-sync", "io-order", depth 3, false:
         "A checkpoint begins a new log without syncing the database file, because the next checkpoint will.";
-    acknowledge_before_sync, "acknowledge-before-sync", "crash", depth 2, false:
+    reset_unsynced, "new-log-header-unsynced", "io-order", depth 4, false:
+        "A new log is used before its header is durable. A process that is killed then and the power that fails during recovery leave no log at all.";
+    acknowledge_before_sync, "acknowledge-before-sync", "crash", depth 2, false, seen "baidu/ins#32":
         "A commit is acknowledged when its frames are written, without waiting for the log to be synced.";
     log_not_synced, "log-not-synced-before-checkpoint", "crash", depth 3, false:
         "With syncs at checkpoints only, a checkpoint copies pages of commits that the log does not yet hold for good.";
-    missing_directory_sync, "missing-directory-sync", "crash", depth 2, false:
+    missing_directory_sync, "missing-directory-sync", "crash", depth 2, false, seen "google/leveldb#196":
         "The directory is not synced after the files have been made; a crash takes them away, acknowledged commits and all.";
-    torn_frame_accepted, "torn-frame-accepted", "crash", depth 2, false:
+    torn_frame_accepted, "torn-frame-accepted", "crash", depth 2, false, seen "aarthikrao/wal#5":
         "Recovery takes a frame's word for its page: checksums are not compared, so a torn commit counts as a whole one.";
     recovery_not_idempotent, "recovery-not-idempotent", "crash", depth 3, false:
         "Recovery writes the new log over the one it has read; a crash in between leaves neither.";
@@ -88,7 +104,7 @@ catalogue! {
         "A write that took fewer bytes than asked for counts as done.";
     short_read, "short-read-taken-for-zeros", "io-error", depth 2, false:
         "A read that gave fewer bytes than asked for is filled up with zeros.";
-    failed_sync_retried, "failed-sync-retried", "io-error", depth 3, false:
+    failed_sync_retried, "failed-sync-retried", "io-error", depth 3, false, seen "wiredtiger/wiredtiger#4072":
         "A failed sync of the log is tried again; the second one succeeds because the system has dropped the pages, and the commit is acknowledged.";
     error_cached, "error-cached-as-empty-page", "io-error", depth 2, false:
         "A page that could not be read stays in the cache as an empty one.";
@@ -106,8 +122,8 @@ catalogue! {
         "A new log has the salt of the old one. Harmless: frames name their predecessor, and the first one its own log's header.";
     header_before_frames, "header-before-frames", "io-order", depth 0, true:
         "Recovery writes the new log's header together with its frames. Harmless: the header says how many frames must be there.";
-    reset_unsynced, "new-log-header-unsynced", "io-order", depth 0, true:
-        "A new log is used before its header is durable. Harmless: its first commit syncs the same file, and until then the old log says the same.";
     cache_not_filled, "commit-leaves-cache-alone", "concurrency", depth 0, true:
         "A commit leaves the old versions of its pages in the cache and does not put the new ones there. Harmless: versions are told apart.";
+    read_twice, "page-read-twice", "concurrency", depth 0, true:
+        "Two who want the same page each read it, and the second puts it into the cache once more. Harmless: a version is one sequence of bytes for ever.";
 }

@@ -18,7 +18,7 @@ pub(super) struct CarryOver {
     page_size: usize,
     header: LogHeader,
     at_once: bool,
-    pages: Vec<PageNo>,
+    pages: Vec<(PageNo, Page)>,
     tail: u64,
     state: CarryState,
 }
@@ -48,8 +48,8 @@ impl CarryOver {
         if at_once {
             runs.push((0, Buffer::from(header.encode(page_size))));
         }
-        let pages = pages.iter().map(|(no, _)| *no).collect();
         let state = CarryState::Pages(WriteBatch::new(file, runs));
+        let pages = pages.to_vec();
         Self { file: Rc::clone(file), page_size, header, at_once, pages, tail, state }
     }
 

@@ -112,6 +112,11 @@ impl Draft {
         self.freed.push(no);
     }
 
+    /// Whether more pages have been given back than the database has: whoever gives them back walks in a circle.
+    pub(super) fn frees_more_than_there_is(&self) -> bool {
+        self.freed.len() > self.meta.page_count as usize
+    }
+
     /// The database ends with this page, and none is free.
     pub(super) fn shrink(&mut self, page_count: PageNo) {
         self.changed.retain(|no, _| *no <= page_count);

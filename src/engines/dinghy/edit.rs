@@ -277,6 +277,9 @@ impl Edit {
             };
             return STEP;
         }
+        if draft.frees_more_than_there_is() {
+            return Err(Failure::corrupt(format!("the chain that goes on with page {next} leads back into itself")));
+        }
         // BUG insert-before-yield: the page is freed before its successor is known, once per call.
         if draft.shared().config.bugs.insert_before_yield {
             draft.free(next);

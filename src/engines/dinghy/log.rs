@@ -159,6 +159,9 @@ pub(super) struct Log {
     durable: u64,
     /// The frames of each page, ascending.
     frames: BTreeMap<PageNo, Vec<Lsn>>,
+    /// The checksum of each frame's page. The file may hold other versions of it, and a read that went astray
+    /// would find one of them whole.
+    sums: BTreeMap<Lsn, u64>,
 }
 
 /// Frames made ready for the end of a log.
@@ -173,24 +176,21 @@ pub(super) struct Frames {
 
 impl Log {
     /// A log whose foundation, if it has one, holds `pages` and ends with the frame that `tail` names.
-    pub(super) fn new(page_size: usize, header: LogHeader, base: Lsn, pages: &[PageNo], tail: u64) -> Self {
-        let mut frames: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        let mut end = base;
-        for &page in pages {
-            end += 1;
-            frames.entry(page).or_default().push(end);
-        }
-        Self {
+    pub(super) fn new(page_size: usize, header: LogHeader, base: Lsn, pages: &[(PageNo, Page)], tail: u64) -> Self {
+        let mut log = Self {
             page_size,
             header,
             base,
-            end,
-            next: end + 1,
+            end: base,
+            next: base + 1,
             tail,
             backfilled: base,
             durable: header.base_sequence,
-            frames,
-        }
+            frames: BTreeMap::new(),
+            sums: BTreeMap::new(),
+        };
+        log.extend(base + 1, pages, tail);
+        log
     }
 
     pub(super) const fn header(&self) -> &LogHeader {
@@ -244,6 +244,11 @@ impl Log {
         slot_offset(self.page_size, self.slot(lsn)) + FRAME_HEADER as u64
     }
 
+    /// The checksum of the page in a frame.
+    pub(super) fn sum(&self, lsn: Lsn) -> Option<u64> {
+        self.sums.get(&lsn).copied()
+    }
+
     /// The pages whose newest frame up to `limit` is not in the database file yet, with that frame.
     pub(super) fn to_backfill(&self, limit: Lsn) -> Vec<(PageNo, Lsn)> {
         let newest = |&page: &PageNo| self.find(page, limit).map(|lsn| (page, lsn));
@@ -270,9 +275,10 @@ impl Log {
     }
 
     /// From here on readers find these pages, in the frames from `first` on: the commit is published.
-    pub(super) fn extend(&mut self, first: Lsn, pages: impl Iterator<Item = PageNo>, tail: u64) {
-        for (lsn, page) in (first..).zip(pages) {
-            self.frames.entry(page).or_default().push(lsn);
+    pub(super) fn extend(&mut self, first: Lsn, pages: &[(PageNo, Page)], tail: u64) {
+        for (lsn, (page, bytes)) in (first..).zip(pages) {
+            self.frames.entry(*page).or_default().push(lsn);
+            self.sums.insert(lsn, stored_checksum(bytes));
             self.end = lsn;
         }
         self.next = self.end + 1;

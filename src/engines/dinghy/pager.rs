@@ -12,7 +12,7 @@ use super::cache::{Cache, IN_DATABASE, Version};
 use super::failure::Failure;
 use super::file::{DataFile, ReadExact, all_of};
 use super::node;
-use super::page::{Page, PageKind, PageNo, blank, is_sealed};
+use super::page::{Page, PageKind, PageNo, blank, is_sealed, stored_checksum};
 use super::shared::Shared;
 use super::snapshot::Lsn;
 use crate::aio::{Completion, IOCompletions, IOResult, Resource};
@@ -33,6 +33,8 @@ struct Load {
     /// Where it lies, for good: the file of a log is not used again while somebody reads from it.
     file: Rc<DataFile>,
     offset: u64,
+    /// The checksum that it must have, where somebody knows.
+    sum: Option<u64>,
     read: RefCell<Reading>,
     page: OnceCell<Page>,
 }
@@ -69,7 +71,9 @@ impl Pager {
         if let Some(page) = pager.cache.get(version) {
             return Found::Here(page);
         }
-        if let Some(load) = pager.loads.get(&version).and_then(Weak::upgrade) {
+        // BUG page-read-twice (harmless): who else is waiting for it makes no difference.
+        let joins = !shared.config.bugs.read_twice;
+        if let Some(load) = pager.loads.get(&version).and_then(Weak::upgrade).filter(|_| joins) {
             return Found::OnItsWay(load);
         }
         let load = Rc::new(Load::new(shared, version));
@@ -87,7 +91,8 @@ impl Load {
             lsn => (&shared.logs[log.file()], log.page_offset(lsn)),
         };
         let reading = Reading { bytes: ReadExact::new(file, offset, page_size), attempt: 1, allocated: false };
-        Self { version, file: Rc::clone(file), offset, read: RefCell::new(reading), page: OnceCell::new() }
+        let (file, sum, read) = (Rc::clone(file), log.sum(version.lsn), RefCell::new(reading));
+        Self { version, file, offset, sum, read, page: OnceCell::new() }
     }
 
     fn poll(&self, shared: &Shared) -> Result<IOResult<Page>, Failure> {
@@ -113,7 +118,7 @@ impl Load {
                     return Err(error.into());
                 }
             };
-            if is_good(shared, self.version.page, &bytes) {
+            if self.is_good(shared, &bytes) {
                 return Ok(IOResult::Done(self.arrived(shared, bytes)));
             }
             if reading.attempt == ATTEMPTS_MAX {
@@ -132,6 +137,17 @@ impl Load {
         Page::clone(page)
     }
 
+    /// Whether this is the page, whole.
+    fn is_good(&self, shared: &Shared, bytes: &[u8]) -> bool {
+        let is_it = |bytes| {
+            is_sealed(bytes, shared.config.stamp(self.version.page))
+                && self.sum.is_none_or(|sum| sum == stored_checksum(bytes))
+        };
+        // BUG page-checksum-unread: whatever has come is the page.
+        let believed = shared.config.bugs.page_checksum_unread;
+        bytes.len() == shared.config.page_size && (believed || is_it(bytes)) && node::is_sound(bytes)
+    }
+
     /// Whoever wants the page from now on does not join this read.
     fn leave(&self, shared: &Shared) {
         shared.pager.borrow_mut().loads.remove(&self.version);
@@ -142,14 +158,6 @@ impl Load {
         let page = Resource::read("page", u64::from(self.version.page));
         IOCompletions::Single(io.into_completion().touching(page))
     }
-}
-
-fn is_good(shared: &Shared, page: PageNo, bytes: &[u8]) -> bool {
-    // BUG page-checksum-unread: whatever has come is the page.
-    let believed = shared.config.bugs.page_checksum_unread;
-    bytes.len() == shared.config.page_size
-        && (believed || is_sealed(bytes, shared.config.stamp(page)))
-        && node::is_sound(bytes)
 }
 
 /// One page at a time. It belongs to a state machine, which asks for the same page again until it is there.

@@ -58,7 +58,7 @@ impl NewLog {
                     return_if_io!(write.poll());
                     let header = *header;
                     self.state = NewLogState::SyncHeader { header, sync: Sync::twice(self.shared.log_number(&header)) };
-                    // BUG new-log-header-unsynced (harmless): the first commit will sync it.
+                    // BUG new-log-header-unsynced: the first commit will sync it, if the process lives so long.
                     if self.shared.config.bugs.reset_unsynced {
                         self.install(header);
                     }

@@ -104,7 +104,7 @@ impl Shared {
     pub(super) fn publish(&self, meta: Meta, appended: &Appended) {
         let mut log = self.log.borrow_mut();
         let mut pager = self.pager.borrow_mut();
-        log.extend(appended.first, appended.pages.iter().map(|(no, _)| *no), appended.tail);
+        log.extend(appended.first, &appended.pages, appended.tail);
         if self.config.sync_commits {
             log.set_durable(meta.sequence);
         }

@@ -209,7 +209,11 @@ fn media(mut setup: Setup, kind: MediaFault) -> Result<World, String> {
 const FLIPS: Recipe = |setup| media(setup, MediaFault::BitFlip);
 const MISDIRECTED: Recipe = |setup| media(setup, MediaFault::MisdirectedWrite);
 
-/// Every bug, where it shows, and the seed at which to begin to look.
+/// A kill at the right turn, then a power loss at the right turn of recovery: too rare for this world.
+/// `workloads/planted/` shows it.
+const TOO_DEEP: &str = "new-log-header-unsynced";
+
+/// Every other bug, where it shows, and the seed at which to begin to look.
 const TABLE: [(&str, Recipe, u64); 37] = [
     ("push-before-yield", CALM, 0),
     ("index-before-yield", CALM, 0),
@@ -291,6 +295,7 @@ fn without_a_bug_and_with_a_harmless_one_every_recipe_holds() {
 #[test]
 fn every_bug_of_the_catalogue_is_in_the_table() {
     let listed: Vec<_> = TABLE.iter().map(|(bug, ..)| *bug).collect();
-    let real: Vec<_> = CATALOGUE.iter().filter(|bug| !bug.harmless).map(|bug| bug.name).collect();
+    let real: Vec<_> =
+        CATALOGUE.iter().filter(|bug| !bug.harmless).map(|bug| bug.name).filter(|bug| *bug != TOO_DEEP).collect();
     assert_eq!(listed, real);
 }

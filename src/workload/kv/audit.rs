@@ -142,6 +142,7 @@ impl Workload<Kv> for Audit {
             setup: self.setup(knobs),
             connections: (0..connections.max(3)).map(of).collect(),
             settle: self.settle(knobs),
+            probe: Vec::new(),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use squall::scenario::keys::KEYS;
-use squall::scenario::{Expect, Registry, SCENARIOS};
+use squall::scenario::{Expect, Pairing, Registry, SCENARIOS, Scenario};
+use squall::tape::Tape;
 
 fn workloads() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads")
@@ -44,22 +45,77 @@ fn every_scenario_is_right_and_runs_on_an_engine() {
     }
 }
 
+/// The planted scenarios, each with its engine.
+fn planted(registry: &Registry) -> Vec<(Scenario, Pairing)> {
+    let names = registry.library().names().filter(|name| name.starts_with("planted/"));
+    let one = |name: &str| {
+        let scenario = registry.library().embedded(name, &[]).unwrap();
+        let pairing = registry.pair(&scenario, &[]).unwrap().0.remove(0);
+        (scenario, pairing)
+    };
+    names.map(one).collect()
+}
+
 #[test]
 fn every_planted_scenario_switches_on_one_bug_and_says_how_soon_it_is_found() {
     let registry = Registry::standard();
-    let library = registry.library();
-    let planted: Vec<_> = library.names().filter(|name| name.starts_with("planted/")).collect();
-    assert!(planted.len() >= 13, "{planted:?}");
-    for name in planted {
-        let scenario = library.embedded(name, &[]).unwrap();
-        let (pairings, _) = registry.pair(&scenario, &[]).unwrap();
-        let (info, _) = registry.engines().find(|(info, _)| info.name == pairings[0].engine).unwrap();
-        let [bug] = pairings[0].bugs() else { panic!("{name}: {:?}", pairings[0].bugs()) };
+    for (scenario, pairing) in planted(&registry) {
+        let name = &scenario.name;
+        let (info, _) = registry.engines().find(|(info, _)| info.name == pairing.engine).unwrap();
+        let [bug] = pairing.bugs() else { panic!("{name}: {:?}", pairing.bugs()) };
         let bug = info.bugs.iter().find(|known| known.name == bug).unwrap();
         let expected = if bug.harmless { Expect::Holds } else { Expect::Violated };
         assert_eq!(scenario.expect, expected, "{name}");
         assert!(bug.harmless || scenario.found_within.is_some(), "{name}");
+        let turns_max = scenario.draw(0).world.limits.turns_max;
+        assert!(turns_max <= 500, "{name} has runs of {turns_max} turns");
     }
+}
+
+#[test]
+fn every_bug_of_the_catalogue_has_a_scenario_of_its_name() {
+    let registry = Registry::standard();
+    let planted: BTreeSet<_> = planted(&registry).into_iter().map(|(scenario, _)| scenario.name).collect();
+    let bugs = registry.engines().flat_map(|(info, _)| info.bugs).map(|bug| format!("planted/{}", bug.name));
+    let missing: Vec<_> = bugs.filter(|name| !planted.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_bug_is_found_and_the_engine_without_it_passes_the_same_seeds() {
+    let registry = Registry::standard();
+    let mut wrong = Vec::new();
+    for (scenario, pairing) in planted(&registry) {
+        let pilot = pairing.configure(&registry, &scenario, 0).unwrap();
+        let pilot = registry.pilot(&pilot, 0).unwrap();
+        let run = |seed, clean: bool| {
+            let mut configuration = pairing.configure(&registry, &scenario, seed).unwrap();
+            if configuration.world.policy.wants_estimates() {
+                configuration = registry.with_estimates(configuration, seed, &pilot).unwrap();
+            }
+            if clean {
+                configuration.engine.bugs.clear();
+            }
+            let run = registry.run(&configuration, seed, None, Tape::seeded(seed)).unwrap();
+            run.findings.first().map(|finding| format!("{}, seed {seed}: {}", scenario.name, finding.sentence))
+        };
+        // As many seeds as it takes, or a few where nothing is to be found.
+        let seeds = if scenario.expect == Expect::Holds { 0..20 } else { scenario.default_seeds() };
+        let mut found = None;
+        for seed in seeds {
+            wrong.extend(run(seed, true));
+            found = run(seed, false);
+            if found.is_some() {
+                break;
+            }
+        }
+        match (scenario.expect, found) {
+            (Expect::Violated, None) => wrong.push(format!("{}: not found", scenario.name)),
+            (Expect::Holds, Some(finding)) => wrong.push(finding),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

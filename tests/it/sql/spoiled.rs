@@ -8,7 +8,7 @@ use squall::engine::{BugInfo, Connection, Engine, EngineError, EngineInfo, Env, 
 use squall::engines::sqlite::Sqlite;
 
 const fn bug(name: &'static str, about: &'static str) -> BugInfo {
-    BugInfo { name, about, class: "concurrency", depth: 1, harmless: false }
+    BugInfo { name, about, class: "concurrency", depth: 1, harmless: false, public_issue: None }
 }
 
 const BUGS: &[BugInfo] = &[
