@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::build::build_fingerprint;
+use super::coverage::{Coverage, Gathering, Source};
 use super::lane::{Lane, LaneConfig};
 use super::pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerId};
 use super::progress::{Progress, State};
@@ -20,6 +21,7 @@ use super::suspect::{Next, Suspect, Unstable, is_same};
 use super::tally::Tally;
 use crate::scenario::{Case, Scenario, ShrunkFacts, Size, StoredFinding};
 use crate::tape::{Fingerprint, stream_seed};
+use crate::trace::Gain;
 
 /// One run in so many is executed twice, in another worker.
 pub const REPEAT_ONE_IN: u64 = 20;
@@ -102,6 +104,8 @@ pub struct Outcome {
     pub budget_spent: bool,
     /// How long it took.
     pub elapsed: Duration,
+    /// What its runs passed through; repeated runs and those beyond a first finding are among them.
+    pub coverage: Coverage,
 }
 
 /// A confirmed finding.
@@ -175,6 +179,7 @@ pub fn run(
         repeated: 0,
         workers_lost: 0,
         state: State::default(),
+        coverage: Gathering::default(),
         started: Instant::now(),
         deadline: config.budget.map(|budget| Instant::now() + budget),
         aim: config.aim,
@@ -228,6 +233,7 @@ struct Hunt<'a> {
     repeated: u64,
     workers_lost: u64,
     state: State,
+    coverage: Gathering,
     started: Instant,
     deadline: Option<Instant>,
     aim: Aim,
@@ -326,8 +332,11 @@ impl Hunt<'_> {
 
     fn handle(&mut self, event: Event, progress: &mut dyn Progress) -> Result<(), CampaignError> {
         match event {
-            Event::Answered { ticket, worker, answer } => {
+            Event::Answered { ticket, worker, answer, gain } => {
                 let Some(sent) = self.tasks.remove(&ticket) else { return Ok(()) };
+                if let (Task::Search(spot), Some(gain)) = (&sent.task, gain) {
+                    self.passed(worker, spot, &gain);
+                }
                 self.answered(sent, worker, answer, progress)
             }
             Event::Lost { ticket, death } => {
@@ -345,6 +354,14 @@ impl Hunt<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn passed(&mut self, worker: WorkerId, spot: &Spot, gain: &Gain) {
+        let (scenario, engine) = (spot.scenario, spot.engine.as_str());
+        let is_it = |lane: &&Lane| lane.config.scenario == scenario;
+        let scenario_name = self.lanes.iter().find(is_it).map_or("", |lane| lane.config.scenario_name.as_str());
+        self.coverage.add(&Source { worker, scenario, scenario_name, engine }, gain, self.started.elapsed());
+        self.state.reached = self.coverage.reached();
     }
 
     fn answered(
@@ -562,6 +579,7 @@ impl Hunt<'_> {
             workers_lost: self.workers_lost,
             interrupted: interrupts.count() > 0,
             budget_spent: self.budget_spent,
+            coverage: self.coverage.finish(self.elapsed),
             elapsed: self.elapsed,
         })
     }
@@ -581,7 +599,11 @@ fn found(
         seed: hit.seed,
         seeds: hit.seeds,
         finding: hit.finding.clone(),
-        turns: suspects.iter().find(is_it).map_or(0, |(_, _, suspect)| suspect.seen.turns),
+        turns: suspects.iter().find(is_it).map_or(0, |(_, _, suspect)| match suspect.seen.schedules {
+            // The turns of all schedules before are among them.
+            Some(_) => 0,
+            None => suspect.seen.turns,
+        }),
         crashes: hit.crashes,
         faults: hit.faults.clone(),
         case,

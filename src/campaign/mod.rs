@@ -6,6 +6,7 @@
 
 mod bucket;
 mod build;
+mod coverage;
 mod hunt;
 mod lane;
 mod limits;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use bucket::{bucket, fault_classes};
 pub use build::build_fingerprint;
+pub use coverage::{COVERAGE_FILE, COVERAGE_VERSION, Coverage, EngineCoverage, New, Place};
 pub use hunt::{
     Aim, CampaignConfig, CampaignError, Found, Interrupts, NotRepeated, Outcome, REPEAT_ONE_IN, is_repeated, run,
 };
@@ -32,10 +34,10 @@ pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, Wor
 pub use progress::{Progress, Silent, State};
 pub use protocol::{
     Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Pilot, Ran, Recorded, Replayed, Request, Response,
-    ScenarioText, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
+    ScenarioText, Schedules, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
 };
 pub use replay::{ReplayVerdict, Rerun, replay};
 pub use store::{Store, StoreError};
 pub use summary::{Inconclusive, Summary, SummaryFinding, SummaryLane, SummarySkipped, SummaryUnstable, VERSION};
-pub use tally::{Compared, Hit, Ops, PolicyTally, Tally};
+pub use tally::{Compared, Exhausted, Hit, Ops, PolicyTally, Tally};
 pub use worker::serve;

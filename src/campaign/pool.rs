@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use super::limits::resident_bytes;
 use super::protocol::{Answer, Hello, MARK, Request, Response, Task};
+use crate::trace::Gain;
 
 /// How much of a worker's standard error is kept, in bytes.
 const LAST_WORDS_MAX: usize = 4096;
@@ -132,6 +133,8 @@ pub enum Event {
         worker: WorkerId,
         /// What it came to.
         answer: Answer,
+        /// What its run has passed through for the first time in this worker.
+        gain: Option<Gain>,
     },
     /// A worker went down at this task.
     Lost {
@@ -300,11 +303,11 @@ impl Pool {
         let Some(slot) = self.slots.iter().position(is_it) else { return };
         let Some(worker) = &mut self.slots[slot] else { return };
         match line.response {
-            Some(Ok(Response { answer, memory })) => {
+            Some(Ok(Response { answer, memory, gain })) => {
                 let Some(ticket) = worker.queue.pop_front() else { return };
                 worker.since = Instant::now();
                 worker.retiring |= memory.is_some_and(|bytes| bytes > self.config.leak_max);
-                events.push(Event::Answered { ticket, worker: worker.id, answer });
+                events.push(Event::Answered { ticket, worker: worker.id, answer, gain });
                 if worker.retiring && worker.queue.is_empty() {
                     self.slots[slot] = None;
                 }

@@ -1,5 +1,7 @@
 //! What a campaign tells while it runs. It shows nothing itself; the command line does.
 
+use super::coverage::New;
+
 /// How far a campaign is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -11,6 +13,8 @@ pub struct State {
     pub turns: u64,
     /// Buckets found so far.
     pub findings: u64,
+    /// Places of the engines' code, and pairs of them, that were reached so far.
+    pub reached: New,
 }
 
 /// Somebody who watches a campaign.

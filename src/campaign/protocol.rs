@@ -12,7 +12,8 @@ use crate::property::{Judgement, Verdict};
 use crate::scenario::{Entry, Size, StoredFinding};
 use crate::sched::Estimates;
 use crate::sim::{OpCounts, RunResult};
-use crate::tape::{Divergence, Fingerprint, Timeline};
+use crate::tape::{Divergence, Fingerprint, RunHash, Timeline};
+use crate::trace::Gain;
 
 /// What each of a worker's lines begins with.
 pub const MARK: &str = "@squall ";
@@ -160,6 +161,9 @@ pub struct Response {
     pub answer: Answer,
     /// The memory the worker holds now, in bytes, where the system tells.
     pub memory: Option<u64>,
+    /// What the run has passed through for the first time in this worker; of [`Task::Search`] only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<Gain>,
 }
 
 /// What a task came to.
@@ -205,6 +209,20 @@ pub struct Ran {
     pub limits: Vec<String>,
     /// The policy that chose who runs next.
     pub policy: String,
+    /// The schedules behind these numbers, where one seed stands for many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedules: Option<Schedules>,
+}
+
+/// The schedules of one seed that an odometer went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedules {
+    /// How many were run.
+    pub runs: u64,
+    /// Whether these were all.
+    pub complete: bool,
+    /// All with at most so many preemptions.
+    pub preemptions_max: Option<u32>,
 }
 
 /// What one property said of one run.
@@ -294,7 +312,38 @@ impl Ran {
             also: also.collect(),
             limits: result.limits_reached.clone(),
             policy: policy.to_string(),
+            schedules: None,
         }
+    }
+
+    /// Adds another schedule of the same seed. The hash is that of one with a finding, else folded from all.
+    pub fn absorb(&mut self, next: Self) {
+        self.turns += next.turns;
+        self.ops.iter_mut().zip(next.ops).for_each(|(sum, count)| *sum += count);
+        self.crashes += next.crashes;
+        for (kind, count) in next.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        for (property, judged) in next.judged {
+            let sum = self.judged.entry(property).or_default();
+            sum.compared += judged.compared;
+            sum.inconclusive = sum.inconclusive.take().or(judged.inconclusive);
+        }
+        for limit in next.limits {
+            if !self.limits.contains(&limit) {
+                self.limits.push(limit);
+            }
+        }
+        self.hash = match (self.hash, next.hash) {
+            (Some(before), Some(hash)) if next.finding.is_none() => {
+                let mut both = RunHash::new();
+                both.fold(before.0);
+                both.fold(hash.0);
+                Some(both.fingerprint())
+            }
+            (_, hash) => hash,
+        };
+        (self.finding, self.also) = (next.finding, next.also);
     }
 
     /// Whether it compared nothing: such a run proves nothing.

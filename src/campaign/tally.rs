@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::protocol::Ran;
+use super::protocol::{Ran, Schedules};
 use crate::scenario::StoredFinding;
 use crate::tape::Fingerprint;
 
@@ -25,6 +25,9 @@ pub struct Tally {
     pub faults: BTreeMap<String, u64>,
     /// Runs and findings by policy.
     pub policies: BTreeMap<String, PolicyTally>,
+    /// Seeds of which every schedule was run, by the bound on preemptions; `all` is without one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub exhausted: BTreeMap<String, Exhausted>,
     /// Runs that compared nothing at all.
     pub idle: u64,
     /// Bounds that were reached, and in how many runs.
@@ -63,11 +66,22 @@ pub struct Compared {
     pub inconclusive: BTreeMap<String, u64>,
 }
 
+/// Seeds whose schedules were all run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Exhausted {
+    /// Seeds.
+    pub runs: u64,
+    /// Schedules of all of them.
+    pub schedules: u64,
+}
+
 /// Runs and findings of one policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PolicyTally {
     /// Runs.
     pub runs: u64,
+    /// Schedules: as many as runs, but where one run goes through many.
+    pub schedules: u64,
     /// Runs with a finding.
     pub findings: u64,
 }
@@ -110,7 +124,12 @@ impl Tally {
         if !ran.policy.is_empty() {
             let policy = self.policies.entry(ran.policy.clone()).or_default();
             policy.runs += 1;
+            policy.schedules += ran.schedules.map_or(1, |schedules| schedules.runs);
             policy.findings += u64::from(ran.finding.is_some());
+        }
+        if let Some(Schedules { runs, complete: true, preemptions_max }) = ran.schedules {
+            let bound = preemptions_max.map_or("all".to_string(), |most| format!("preemptions-max {most}"));
+            self.exhausted.entry(bound).or_default().add(Exhausted { runs: 1, schedules: runs });
         }
         for limit in &ran.limits {
             *self.limits.entry(limit.clone()).or_default() += 1;
@@ -142,8 +161,19 @@ impl Tally {
         for (policy, tally) in &other.policies {
             let sum = self.policies.entry(policy.clone()).or_default();
             sum.runs += tally.runs;
+            sum.schedules += tally.schedules;
             sum.findings += tally.findings;
         }
+        for (bound, exhausted) in &other.exhausted {
+            self.exhausted.entry(bound.clone()).or_default().add(*exhausted);
+        }
+    }
+}
+
+impl Exhausted {
+    const fn add(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.schedules += other.schedules;
     }
 }
 

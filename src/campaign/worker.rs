@@ -10,23 +10,31 @@ use std::time::{Duration, Instant};
 use super::hunt::PILOT_SEED;
 use super::limits::{confine, resident_bytes};
 use super::protocol::{
-    Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, ShrinkTask, Smaller, Spot, Sweep,
-    Swept, Task,
+    Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, Schedules, ShrinkTask, Smaller,
+    Spot, Sweep, Swept, Task,
 };
 use crate::judge::formats;
 use crate::property::transactions;
 use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, Size, StoredFinding};
-use crate::sched::Estimates;
+use crate::sched::{Estimates, Exhausted, PolicyConfig, exhaust};
 use crate::shrink::{Bounds, shrink};
 use crate::sim::RunResult;
-use crate::tape::{Fingerprint, Tape};
+use crate::tape::{Fingerprint, Odometer, Tape};
+use crate::trace::{Coverage, Gain};
 
 /// Serves tasks until the input ends.
 ///
 /// # Errors
 /// When the parent is gone or says something that is no request.
 pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
-    let mut worker = Worker { registry, scenarios: Vec::new(), pilots: BTreeMap::new(), build: None };
+    let mut worker = Worker {
+        registry,
+        scenarios: Vec::new(),
+        pilots: BTreeMap::new(),
+        coverage: BTreeMap::new(),
+        gain: None,
+        build: None,
+    };
     for line in input.lines() {
         let request = serde_json::from_str(&line?).map_err(|error| Error::other(error.to_string()))?;
         let answer = match request {
@@ -40,7 +48,7 @@ pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -
             }
             Request::Task(task) => worker.answer(&task).unwrap_or_else(Answer::Failed),
         };
-        let response = Response { answer, memory: resident_bytes(std::process::id()) };
+        let response = Response { answer, memory: resident_bytes(std::process::id()), gain: worker.gain.take() };
         // The engine may have printed half a line.
         writeln!(output, "\n{MARK}{}", serde_json::to_string(&response)?)?;
         output.flush()?;
@@ -54,6 +62,10 @@ struct Worker<'a> {
     scenarios: Vec<(Scenario, Option<Vec<Pairing>>)>,
     /// What pilot runs counted, by scenario and engine.
     pilots: BTreeMap<(usize, String), Estimates>,
+    /// What runs have passed through, by scenario and engine. Written by runs and read by none.
+    coverage: BTreeMap<(usize, String), Coverage>,
+    /// What the last of them has added.
+    gain: Option<Gain>,
     build: Option<Fingerprint>,
 }
 
@@ -77,9 +89,12 @@ impl Worker<'_> {
             }
             Task::Search(spot) => {
                 let configuration = self.configuration(spot)?;
-                let run = self.registry.run(&configuration, spot.seed, None, Tape::seeded(spot.seed));
-                let result = run.map_err(|error| error.to_string())?;
-                Ok(Answer::Ran(Box::new(ran(&result, &configuration))))
+                let place = (spot.scenario, spot.engine.clone());
+                let mut coverage = self.coverage.remove(&place).unwrap_or_default();
+                let run = self.run(spot, &configuration, false, Some(&mut coverage));
+                self.gain = Some(coverage.take_gain());
+                self.coverage.insert(place, coverage);
+                Ok(Answer::Ran(Box::new(run?.0)))
             }
             Task::Record(spot) => self.record(spot),
             Task::Describe(spot) => {
@@ -137,11 +152,56 @@ impl Worker<'_> {
         }
     }
 
+    /// Runs a seed; where an odometer chooses, all its schedules up to the first with a finding. The numbers are
+    /// those of all of them, the result is the last one's.
+    fn run(
+        &self,
+        spot: &Spot,
+        configuration: &Configuration,
+        records: bool,
+        mut coverage: Option<&mut Coverage>,
+    ) -> Result<(Ran, RunResult), String> {
+        let mut one = |tape: Tape| {
+            let tape = if records { tape.recording() } else { tape };
+            let run = self.registry.run_keeping_tape(configuration, spot.seed, None, tape, coverage.as_deref_mut());
+            let (result, tape) = run.map_err(|error| error.to_string())?;
+            Ok::<_, String>((ran(&result, configuration), result, tape))
+        };
+        let PolicyConfig::Exhaustive { preemptions_max, schedules_max } = configuration.world.policy else {
+            let (ran, result, _) = one(Tape::seeded(spot.seed))?;
+            return Ok((ran, result));
+        };
+        let mut sum: Result<Option<(Ran, RunResult)>, String> = Ok(None);
+        let exhausted = exhaust(spot.seed, preemptions_max, schedules_max, |tape| match one(tape) {
+            Ok((ran, result, tape)) => {
+                let go_on = ran.finding.is_none();
+                let whole = match std::mem::replace(&mut sum, Ok(None)) {
+                    Ok(Some((mut whole, _))) => {
+                        whole.absorb(ran);
+                        whole
+                    }
+                    _ => ran,
+                };
+                sum = Ok(Some((whole, result)));
+                (tape, go_on)
+            }
+            Err(reason) => {
+                sum = Err(reason);
+                (Tape::exhaustive(spot.seed, Odometer::new(None)), false)
+            }
+        });
+        let (mut ran, result) = sum?.ok_or("an odometer has at least one run")?;
+        let Exhausted { runs, complete } = exhausted;
+        if !complete && ran.finding.is_none() {
+            ran.limits.push(format!("schedules-max ({schedules_max})"));
+        }
+        ran.schedules = Some(Schedules { runs, complete, preemptions_max });
+        Ok((ran, result))
+    }
+
     fn record(&mut self, spot: &Spot) -> Result<Answer, String> {
         let configuration = self.configuration(spot)?;
-        let run = self.registry.run(&configuration, spot.seed, None, Tape::seeded(spot.seed).recording());
-        let result = run.map_err(|error| error.to_string())?;
-        let ran = ran(&result, &configuration);
+        let (ran, result) = self.run(spot, &configuration, true, None)?;
         let timeline = result.timeline.clone();
         let case = self.case(spot, configuration, Some(result))?;
         Ok(Answer::Recorded(Box::new(Recorded { case, ran: Some(ran), timeline })))

@@ -206,6 +206,12 @@ pub(super) struct ListArgs {
     /// What to list.
     #[arg(value_enum)]
     pub(super) what: Listed,
+    /// Of yields: only those that the campaign did not reach.
+    #[arg(long)]
+    pub(super) unhit: bool,
+    /// Of yields: the folder of the campaign's results.
+    #[arg(long, value_name = "DIR", default_value = "squall-out")]
+    pub(super) out: PathBuf,
     /// How to say it on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
@@ -283,6 +289,8 @@ pub(super) enum Listed {
     Bugs,
     /// Every key of a scenario.
     Keys,
+    /// Places of the engines' code where connections waited in the last campaign.
+    Yields,
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {

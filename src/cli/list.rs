@@ -1,16 +1,21 @@
 //! `list`: what is compiled in.
 
+use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
 use super::args::{Format, ListArgs, Listed};
 use super::exit::{Exit, Failure};
-use super::screen::{print, table};
+use super::screen::{count, print, table};
+use crate::campaign::{COVERAGE_FILE, Coverage, Place};
 use crate::scenario::keys::{KEYS, Kind};
 use crate::scenario::value::Domain;
 use crate::scenario::{Expect, Registry, Scenario};
 use crate::sched::PolicyConfig;
 
 pub(super) fn run(registry: &Registry, args: &ListArgs) -> Result<Exit, Failure> {
+    if args.unhit && args.what != Listed::Yields {
+        return Err(Failure::usage(anyhow!("--unhit: expected it with `list yields` only")));
+    }
     let items = match args.what {
         Listed::Engines => engines(registry),
         Listed::Workloads => workloads(registry),
@@ -20,6 +25,7 @@ pub(super) fn run(registry: &Registry, args: &ListArgs) -> Result<Exit, Failure>
         Listed::Policies => policies(),
         Listed::Bugs => bugs(registry)?,
         Listed::Keys => keys(),
+        Listed::Yields => yields(args)?,
     };
     print(&match args.format {
         Format::Human => human(&items),
@@ -86,7 +92,7 @@ fn policies() -> Vec<Value> {
         "urw" => "In proportion to the events that are left (Zhao 2025).",
         "surw" => "As urw, on a few places only (Zhao 2025).",
         "park" => "The random walk, with somebody held while others finish whole operations.",
-        "exhaustive" => "The calmest schedule; all of them for tiny scenarios.",
+        "exhaustive" => "Every schedule, one after the other: a proof for tiny scenarios.",
         _ => "See `docs/policies.md`.",
     };
     PolicyConfig::NAMES.iter().map(|name| json!({"name": name, "about": about(name)})).collect()
@@ -122,6 +128,34 @@ fn has_bug(registry: &Registry, scenario: &Scenario, engine: &str, bug: &str) ->
 fn keys() -> Vec<Value> {
     let one = |key: &crate::scenario::keys::Key| json!({"name": key.name, "about": key.about, "accepted": key.kind.accepted(), "default": key.default});
     KEYS.iter().map(one).collect()
+}
+
+/// Where connections waited, from what the last campaign left.
+fn yields(args: &ListArgs) -> Result<Vec<Value>, Failure> {
+    let path = args.out.join(COVERAGE_FILE);
+    let refused = |reason: String| Failure::usage(anyhow!("{}: {reason}", path.display()));
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| refused(format!("{error}; `run` writes it, and `--out` names its folder")))?;
+    let coverage = Coverage::parse(&text).map_err(|reason| refused(format!("cannot be read: {reason}")))?;
+    let mut list = Vec::new();
+    for (name, engine) in &coverage.engines {
+        // What did not run cannot have missed anything.
+        let wanted = |place: &&Place| if args.unhit { engine.has_run() && !place.is_reached() } else { true };
+        for place in engine.places.iter().filter(wanted) {
+            let yields: u64 = place.yields.values().sum();
+            let about = match place.then.len() as u64 {
+                _ if !engine.has_run() => "the engine was not run".to_string(),
+                _ if yields == 0 => "not reached".to_string(),
+                pairs => format!("{}, followed by {} of others", count(yields, "yield"), count(pairs, "place")),
+            };
+            let then: Vec<&str> = place.then.iter().map(|&at| engine.places[at as usize].place.as_str()).collect();
+            list.push(json!({
+                "name": place.place, "about": about, "engine": name, "yields": yields, "scenarios": place.yields,
+                "then": then,
+            }));
+        }
+    }
+    Ok(list)
 }
 
 /// The name, then the line about it; what else there is follows in the machine forms.

@@ -64,7 +64,8 @@ impl Progress for Show {
                     }
                 }
                 bar.set_position(state.runs);
-                bar.set_message(count(state.findings, "finding"));
+                let pairs = count(state.reached.pairs, "pair");
+                bar.set_message(format!("{}, {pairs} of places", count(state.findings, "finding")));
             }
             Self::Heartbeat { started, next } => {
                 if Instant::now() >= *next {
@@ -73,8 +74,9 @@ impl Progress for Show {
                     let total = state.total.map(|total| format!(" of {}", number(total))).unwrap_or_default();
                     let turns = state.turns / elapsed.max(1);
                     let findings = count(state.findings, "finding");
+                    let reached = count(state.reached.places, "place") + ", " + &count(state.reached.pairs, "pair");
                     say(&format!(
-                        "{elapsed} s: {}{total} runs, {} turns/s, {findings}",
+                        "{elapsed} s: {}{total} runs, {} turns/s, {findings}, {reached}",
                         number(state.runs),
                         number(turns)
                     ));

@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 use super::args::{Format, RunArgs, WorkerArgs};
 use super::exit::{Exit, Failure};
 use super::progress::Show;
-use super::screen::{Paint, print};
+use super::screen::{Paint, plain, print, say};
 use super::signals::Signals;
 use super::summary_text;
-use crate::campaign::{self, Aim, CampaignConfig, LaneConfig, Outcome, PoolConfig, Store, Summary, WorkerCommand};
+use crate::campaign::{
+    self, Aim, COVERAGE_FILE, CampaignConfig, Coverage, EngineCoverage, LaneConfig, New, Outcome, PoolConfig, Store,
+    Summary, WorkerCommand,
+};
 use crate::scenario::{Entry, Expect, Pairing, Place, Registry, Scenario, Skipped, parse_flag};
 
 /// A worker that has done so much is replaced.
@@ -93,7 +96,8 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
     let mut show = Show::new();
     let outcome = campaign::run(&config, &selection.scenarios, lanes, &store, &mut show, &signals.interrupts);
     show.finish();
-    let outcome = outcome.map_err(Failure::own)?;
+    let mut outcome = outcome.map_err(Failure::own)?;
+    recall_coverage(&mut outcome.coverage, &store);
     let bugs = |lane: usize| selection.pairings[lane].1.bugs().to_vec();
     let summary = Summary::of(&outcome, &selection.skipped, bugs);
     let written = write_results(&store, &summary, &outcome, &config);
@@ -135,6 +139,17 @@ fn lane(selection: &Selection, (index, pairing): &(usize, Pairing), args: &RunAr
     }
 }
 
+/// Places that an earlier campaign of this very program reached are known, and can be missed.
+fn recall_coverage(coverage: &mut Coverage, store: &Store) {
+    coverage.build = campaign::build_fingerprint();
+    let path = store.path(COVERAGE_FILE);
+    let Ok(text) = std::fs::read_to_string(&path) else { return };
+    match Coverage::parse(&text) {
+        Ok(earlier) => coverage.remember(&earlier),
+        Err(reason) => say(&format!("{}: {}; it is written anew", path.display(), plain(&reason))),
+    }
+}
+
 fn write_results(store: &Store, summary: &Summary, outcome: &Outcome, config: &CampaignConfig) -> Result<(), Failure> {
     let elapsed = outcome.elapsed.as_secs_f64().max(0.001);
     let timing = json!({
@@ -152,6 +167,8 @@ fn write_results(store: &Store, summary: &Summary, outcome: &Outcome, config: &C
     let summary = serde_json::to_value(summary).map_err(Failure::own)?;
     store.write("summary.json", &pretty(&summary)).map_err(Failure::own)?;
     store.write("timing.json", &pretty(&timing)).map_err(Failure::own)?;
+    let coverage = serde_json::to_string(&outcome.coverage).map_err(Failure::own)?;
+    store.write(COVERAGE_FILE, &(coverage + "\n")).map_err(Failure::own)?;
     Ok(())
 }
 
@@ -165,9 +182,23 @@ fn with_run(summary: &Summary, outcome: &Outcome, out: &Path) -> Value {
             }
         }
     }
+    value["coverage"] = coverage(outcome);
     value["interrupted"] = json!(outcome.interrupted);
     value["elapsed_ms"] = json!(outcome.elapsed.as_millis() as u64);
     value
+}
+
+/// What was passed through, engine by engine, in numbers; the places themselves are in `coverage.json`.
+fn coverage(outcome: &Outcome) -> Value {
+    let one = |(name, engine): (&String, &EngineCoverage)| {
+        let New { places, pairs } = engine.reached();
+        json!({
+            "engine": name, "places": places, "places_known": engine.places.len(), "pairs": pairs,
+            "minutes": engine.minutes, "lost": engine.lost,
+            "unreached": engine.unreached().map(|place| &place.place).collect::<Vec<_>>(),
+        })
+    };
+    outcome.coverage.engines.iter().filter(|(_, engine)| engine.has_run()).map(one).collect()
 }
 
 fn lines(summary: &Summary, outcome: &Outcome, out: &Path) -> String {
@@ -179,6 +210,7 @@ fn lines(summary: &Summary, outcome: &Outcome, out: &Path) -> String {
         ("findings", "finding"),
         ("nondeterminism", "nondeterminism"),
         ("inconclusive", "inconclusive"),
+        ("coverage", "coverage"),
     ] {
         for item in whole[list].as_array().into_iter().flatten() {
             let mut line = json!({"v": campaign::VERSION, "type": kind});
@@ -192,6 +224,7 @@ fn lines(summary: &Summary, outcome: &Outcome, out: &Path) -> String {
     if let Some(summary) = whole.as_object_mut() {
         summary.shift_remove("scenarios");
         summary.shift_remove("skipped");
+        summary.shift_remove("coverage");
     }
     text += &format!("{whole}\n");
     text

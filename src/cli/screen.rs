@@ -90,7 +90,7 @@ pub(super) fn count(value: u64, one: &str) -> String {
 pub(super) fn table(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let is_number = |cell: &str| cell.chars().all(|letter| letter.is_ascii_digit() || ",.%–".contains(letter));
+    let is_number = |cell: &str| cell.chars().all(|letter| letter.is_ascii_digit() || ",.%–/".contains(letter));
     let right: Vec<bool> = (0..columns)
         .map(|column| rows.iter().skip(1).filter_map(|row| row.get(column)).all(|cell| is_number(cell)))
         .collect();

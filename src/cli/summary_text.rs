@@ -5,11 +5,15 @@ use std::path::Path;
 
 use super::screen::{Paint, count, number, plain, table};
 use super::shrink::words;
-use crate::campaign::{Found, Inconclusive, LaneConfig, Outcome, Summary, Tally};
+use crate::campaign::{Found, Inconclusive, LaneConfig, New, Outcome, Summary, Tally};
 use crate::scenario::{Expect, Registry};
 
 /// Lines of a finding's argument that are shown.
 const PROOF_MAX: usize = 8;
+/// Minutes of a campaign whose new places are shown: the last ones.
+const MINUTES_MAX: usize = 5;
+/// Places that were not reached and are named.
+const UNREACHED_MAX: usize = 3;
 /// Scenarios of one folder beyond which lanes are not listed one by one.
 const LANES_MAX: usize = 60;
 
@@ -17,7 +21,7 @@ const LANES_MAX: usize = 60;
 pub(super) fn human(registry: &Registry, summary: &Summary, outcome: &Outcome, out: &Path, paint: Paint) -> String {
     let mut text = String::new();
     text += &lanes(summary, outcome, paint);
-    text += &facts(summary, outcome, paint);
+    text += &facts(registry, summary, outcome, paint);
     for found in &outcome.findings {
         text += &finding(registry, outcome, found, out, paint);
     }
@@ -49,7 +53,7 @@ fn lanes(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
     if outcome.lanes.len() > LANES_MAX || outcome.lanes.is_empty() {
         return String::new();
     }
-    let head = ["scenario", "engine", "runs", "turns", "ops", "compared", "crashes", "faults", ""];
+    let head = ["scenario", "engine", "runs", "turns", "ops", "compared", "crashes", "faults", "places", ""];
     let mut rows = vec![head.map(str::to_string).to_vec()];
     for (index, (config, tally)) in outcome.lanes.iter().enumerate() {
         rows.push(vec![
@@ -61,12 +65,21 @@ fn lanes(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
             number(tally.compared.values().map(|compared| compared.answers).sum()),
             number(tally.crashes),
             number(tally.faults.values().sum()),
+            places(outcome, config),
             word(summary, outcome, index),
         ]);
     }
     let text = table(&rows, "  ");
     let (head, lines) = text.split_once('\n').unwrap_or_default();
     format!("{}\n{lines}\n", paint.strong(head))
+}
+
+/// How many of the engine's known places the lane reached.
+fn places(outcome: &Outcome, config: &LaneConfig) -> String {
+    let engine = outcome.coverage.engines.get(&config.engine);
+    engine.map_or_else(String::new, |engine| {
+        format!("{}/{}", number(engine.reached_by(&config.scenario_name)), number(engine.places.len() as u64))
+    })
 }
 
 /// What came of a lane, in a word or two.
@@ -88,7 +101,7 @@ fn word(summary: &Summary, outcome: &Outcome, lane: usize) -> String {
     }
 }
 
-fn facts(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
+fn facts(registry: &Registry, summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
     let mut sum = Tally::default();
     outcome.lanes.iter().for_each(|(_, tally)| sum.merge(tally));
     let mut lines: Vec<(&str, String)> = Vec::new();
@@ -114,9 +127,13 @@ fn facts(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
     lines.push(("faults", if sum.faults.is_empty() { "none".to_string() } else { counts(&sum.faults) }));
     let policies = sum.policies.iter().map(|(name, one)| {
         let found = if one.findings > 0 { format!(" with {}", count(one.findings, "finding")) } else { String::new() };
-        format!("{name} {}{found}", count(one.runs, "run"))
+        let many =
+            if one.schedules > one.runs { format!(", {} schedules", number(one.schedules)) } else { String::new() };
+        format!("{name} {}{many}{found}", count(one.runs, "run"))
     });
     lines.push(("policies", policies.collect::<Vec<_>>().join(", ")));
+    lines.extend(outcome.lanes.iter().flat_map(|(config, tally)| proofs(config, tally)));
+    lines.extend(coverage(registry, outcome));
     if outcome.repeated > 0 {
         let repeated = count(outcome.repeated, "run");
         lines.push(("repeated", format!("{repeated} a second time in another process, equal turn by turn")));
@@ -135,6 +152,49 @@ fn facts(summary: &Summary, outcome: &Outcome, paint: Paint) -> String {
     }
     let show = |(head, line): (&str, String)| format!("{} {}\n", paint.faint(&format!("{head:<9}")), plain(&line));
     lines.into_iter().map(show).collect()
+}
+
+/// What was run in full: for these seeds it is a proof.
+fn proofs<'a>(config: &'a LaneConfig, tally: &'a Tally) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    tally.exhausted.iter().map(|(bound, one)| {
+        let bound = bound.strip_prefix("preemptions-max ").map(|most| format!(" with at most {most} preemptions"));
+        let schedules = count(one.schedules, "schedule");
+        let seeds = count(one.runs, "seed");
+        ("proof", format!("{}: all {schedules}{} of {seeds}", on(config), bound.unwrap_or_default()))
+    })
+}
+
+/// Where connections waited, how often that was something new, and where they did not.
+fn coverage(registry: &Registry, outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    for (name, engine) in outcome.coverage.engines.iter().filter(|(_, engine)| engine.has_run()) {
+        let New { places, pairs } = engine.reached();
+        let known = number(engine.places.len() as u64);
+        let late = &engine.minutes[engine.minutes.len().saturating_sub(MINUTES_MAX)..];
+        let minutes = late.iter().map(|new| format!("{}+{}", number(new.places), number(new.pairs)));
+        let minutes = minutes.collect::<Vec<_>>().join(", ");
+        lines.push((
+            "reached",
+            format!(
+                "{name}: {} of {known} known places, {} of places; new each minute: {minutes}",
+                number(places),
+                count(pairs, "pair")
+            ),
+        ));
+        let unreached: Vec<&str> = engine.unreached().map(|place| place.place.as_str()).collect();
+        if !unreached.is_empty() {
+            let rest = unreached.len().saturating_sub(UNREACHED_MAX);
+            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            let shown = unreached[..unreached.len() - rest].join(", ");
+            let program = registry.program_name();
+            lines.push(("unreached", format!("{name}: {shown}{more}: `{program} list yields --unhit`")));
+        }
+        if engine.lost > 0 {
+            lines
+                .push(("unreached", format!("{name}: {} by too many ways to tell apart", count(engine.lost, "yield"))));
+        }
+    }
+    lines
 }
 
 fn counts(counts: &BTreeMap<String, u64>) -> String {

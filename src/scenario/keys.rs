@@ -68,6 +68,7 @@ pub(super) const POLICY_PARAMETERS: &[(&str, &str)] = &[
     ("holds-max", "park"),
     ("operations-max", "park"),
     ("preemptions-max", "exhaustive"),
+    ("schedules-max", "exhaustive"),
 ];
 
 /// Looks a key up by its full name.
@@ -178,6 +179,12 @@ pub const KEYS: &[Key] = &[
     key("policy.holds-max", whole(1, 64, &[(1, 6, 1)]), "3", "Of `park`: holds in a run, at most."),
     key("policy.operations-max", whole(1, 1_000, &[(1, 20, 1)]), "20", "Of `park`: operations that a hold lasts."),
     key("policy.preemptions-max", whole(0, 1_000, &[(0, 3, 1)]), "-", "Of `exhaustive`: preemptions, at most."),
+    key(
+        "policy.schedules-max",
+        whole(1, 1_000_000_000, &[(1_000, 100_000, 1)]),
+        "100000",
+        "Of `exhaustive`: schedules of a seed, at most.",
+    ),
     key("disk.read-eio", fault(100, 10_000), "\"0/1\"", "A read fails with EIO."),
     key("disk.write-eio", fault(100, 10_000), "\"0/1\"", "A write fails with EIO, some of its sectors written."),
     key("disk.sync-eio", fault(100, 10_000), "\"0/1\"", "A sync fails with EIO."),
@@ -275,5 +282,11 @@ pub const KEYS: &[Key] = &[
         whole(1, 1_000_000_000, &[]),
         "10000",
         "Turns that an actor who could run may be passed over.",
+    ),
+    key(
+        "limits.rest-turns",
+        whole(1, 1_000_000_000, &[]),
+        "20000",
+        "Turns at the end, fair and without faults, in which all must come to rest or an operation end.",
     ),
 ];

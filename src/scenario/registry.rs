@@ -23,6 +23,7 @@ use crate::property::differential::{self, Differential, Reference};
 use crate::sched::{Estimates, PolicyConfig};
 use crate::sim::{RunResult, WorldConfig};
 use crate::tape::Tape;
+use crate::trace::Coverage;
 use crate::workload::Workload;
 
 /// What is known of a workload without its types.
@@ -178,6 +179,22 @@ impl Registry {
         plan: Option<&Table>,
         tape: Tape,
     ) -> Result<RunResult, RunError> {
+        Ok(self.run_keeping_tape(configuration, seed, plan, tape, None)?.0)
+    }
+
+    /// Runs it and gives the tape back, for an odometer to be advanced. Notes in `coverage`, if there is one,
+    /// in which places of the engine's code it waited.
+    ///
+    /// # Errors
+    /// When something it names is not compiled in, or the plan is none.
+    pub fn run_keeping_tape(
+        &self,
+        configuration: &Configuration,
+        seed: u64,
+        plan: Option<&Table>,
+        tape: Tape,
+        coverage: Option<&mut Coverage>,
+    ) -> Result<(RunResult, Tape), RunError> {
         let target = self.target(configuration)?;
         let mut judges = Vec::new();
         for name in &configuration.properties {
@@ -186,7 +203,7 @@ impl Registry {
             judges.push(if name == differential::NAME { self.differential(target.family()) } else { judge });
         }
         let rules = self.rules_named(&configuration.world.disk.rules)?;
-        target.run(&self.job(configuration, seed, plan), rules, &mut judges, tape)
+        target.run(&self.job(configuration, seed, plan), rules, &mut judges, tape, coverage)
     }
 
     /// The property that asks all engines of the family again, the engine of the run included.

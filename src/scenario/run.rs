@@ -19,6 +19,7 @@ use crate::property::differential::Content;
 use crate::sched::Origin;
 use crate::sim::{self, RunConfig, RunResult};
 use crate::tape::Tape;
+use crate::trace::Coverage;
 use crate::workload::{Knobs, Plan, Workload};
 
 /// Why a run cannot be made. Never a finding: the case or the program is not the right one.
@@ -112,13 +113,15 @@ pub(super) trait Target {
     fn plan_text(&self, job: &Job<'_>) -> Result<String, RunError>;
     /// How many operations of each kind each connection is asked.
     fn kinds(&self, job: &Job<'_>) -> Result<Vec<(Origin, &'static str, u64)>, RunError>;
+    /// Runs it, and gives the tape back.
     fn run(
         &self,
         job: &Job<'_>,
         rules: FaultRules,
         judges: &mut [Box<dyn Property>],
         tape: Tape,
-    ) -> Result<RunResult, RunError>;
+        coverage: Option<&mut Coverage>,
+    ) -> Result<(RunResult, Tape), RunError>;
     /// What the engine holds after these transactions, asked calmly one after the other.
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String>;
     fn audit(&self, job: &Job<'_>, bounds: AuditBounds) -> Result<Audit, RunError>;
@@ -197,13 +200,15 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
         rules: FaultRules,
         judges: &mut [Box<dyn Property>],
         tape: Tape,
-    ) -> Result<RunResult, RunError> {
+        coverage: Option<&mut Coverage>,
+    ) -> Result<(RunResult, Tape), RunError> {
         let Configuration { engine, knobs, world, .. } = job.configuration;
         let workload = Shelf::<F>::find(job.shelf, &job.configuration.workload)?;
         let options = Options::resolve(self.info.options, self.info.bugs, &engine.options, &engine.bugs)?;
         let plan = Self::plan(job, workload)?;
         let config = RunConfig { seed: job.seed, options, plan, rules, world: world.clone() };
-        Ok(sim::run::<F, E>(&config, workload, &workload.facts(knobs), judges, tape))
+        let facts = workload.facts(knobs);
+        Ok(sim::run_keeping_tape::<F, E>(&config, workload, &facts, judges, tape, coverage))
     }
 
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String> {

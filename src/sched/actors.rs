@@ -320,33 +320,45 @@ impl Iterator for Bits {
     }
 }
 
-/// The position of the `n`th set bit; there are more than `n`. Portable code: without a population count
-/// in hardware the usual halving costs ten times as much.
+/// The position of the `n`th set bit; there are more than `n`. Without a branch that depends on `n`, which is a
+/// random number, and without a population count, which portable code does not have in hardware.
 #[inline]
-const fn select(mut word: u64, mut n: u32) -> usize {
+const fn select(word: u64, n: u32) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = 0;
-    if n >= 6 {
-        // Set bits up to and including each byte, all eight at once (Vigna, "Broadword implementation of
-        // rank/select queries", 2008).
-        let pairs = word - ((word >> 1) & (ONES * 0x55));
-        let nibbles = (pairs & (ONES * 0x33)) + ((pairs >> 2) & (ONES * 0x33));
-        let sums = ((nibbles + (nibbles >> 4)) & (ONES * 0x0f)).wrapping_mul(ONES);
-        // In the high bit of each byte: are there at most `n` up to here? Then the bit lies further on.
-        let passed = (((ONES * (n as u64)) | (ONES * 0x80)) - sums) & (ONES * 0x80);
-        let bytes = ((passed >> 7).wrapping_mul(ONES) >> 56) as u32;
-        if bytes > 0 {
-            n -= ((sums >> ((bytes - 1) * 8)) & 0xff) as u32;
-        }
-        at = bytes * 8;
-        word >>= at;
+    // Everybody is enabled, a common case: one branch that is easily foreseen.
+    if word & word.wrapping_add(1) == 0 {
+        return n as usize;
     }
-    while n > 0 {
-        word &= word - 1;
-        n -= 1;
-    }
-    (at + word.trailing_zeros()) as usize
+    // Set bits up to and including each byte, all eight at once (Vigna, "Broadword implementation of
+    // rank/select queries", 2008).
+    let pairs = word - ((word >> 1) & (ONES * 0x55));
+    let nibbles = (pairs & (ONES * 0x33)) + ((pairs >> 2) & (ONES * 0x33));
+    let sums = ((nibbles + (nibbles >> 4)) & (ONES * 0x0f)).wrapping_mul(ONES);
+    // In the high bit of each byte: are there at most `n` up to here? Then the bit lies further on.
+    let passed = (((ONES * (n as u64)) | (ONES * 0x80)) - sums) & (ONES * 0x80);
+    let shift = (((passed >> 7).wrapping_mul(ONES) >> 56) * 8) as u32;
+    let before = ((sums << 8) >> shift) as u32 & 0xff;
+    let byte = (word >> shift) as usize & 0xff;
+    shift as usize + SELECT_IN_BYTE[byte][(n - before) as usize & 7] as usize
 }
+
+/// The position of the `n`th set bit of a byte.
+const SELECT_IN_BYTE: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut n) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                table[byte][n] = bit as u8;
+                n += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -386,6 +398,18 @@ mod tests {
             assert_eq!((0..enabled.len()).map(|n| actors.nth_enabled(n)).collect::<Vec<_>>(), enabled);
             let hash = enabled.iter().fold(0, |hash, slot| hash ^ model[slot].0.share());
             assert_eq!(actors.enabled_hash(), hash);
+        }
+    }
+
+    #[test]
+    fn a_set_bit_is_selected_as_by_counting() {
+        let mut draws = Stream::new(2, "test", 0);
+        let sparse = (0..2_000).map(|round| draws.bits() & (draws.bits() >> (round % 8)) & draws.bits());
+        let words: Vec<u64> =
+            sparse.chain((1..=64).map(|ones| u64::MAX >> (64 - ones))).chain([1 << 63, 0x8000_0001]).collect();
+        for word in words {
+            let bits = (0..64).filter(|bit| word >> bit & 1 == 1);
+            bits.zip(0..).for_each(|(bit, n)| assert_eq!(select(word, n), bit, "{word:x} {n}"));
         }
     }
 

@@ -64,6 +64,9 @@ pub enum PolicyConfig {
         /// How often a schedule may leave somebody who could go on; all schedules without it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preemptions_max: Option<u32>,
+        /// At most so many schedules of one seed.
+        #[serde(default = "schedules_max")]
+        schedules_max: u64,
     },
     /// The random walk of a pilot run, which counts what others want to know.
     Pilot {},
@@ -89,7 +92,13 @@ const fn operations_max() -> u32 {
     20
 }
 
+const fn schedules_max() -> u64 {
+    PolicyConfig::SCHEDULES_MAX
+}
+
 impl PolicyConfig {
+    /// The schedules that an odometer goes through at most when nobody says.
+    pub const SCHEDULES_MAX: u64 = 100_000;
     /// The depth of PCT when nobody says.
     pub const DEPTH: u32 = 3;
     /// How many places SURW chooses at most when nobody says.
@@ -109,7 +118,7 @@ impl PolicyConfig {
             "urw" => Self::Urw { estimates },
             "surw" => Self::Surw { spots_max: spots_max(), estimates },
             "park" => Self::Park { holds_max: holds_max(), operations_max: operations_max(), estimates },
-            "exhaustive" => Self::Exhaustive { preemptions_max: None },
+            "exhaustive" => Self::Exhaustive { preemptions_max: None, schedules_max: schedules_max() },
             _ => return None,
         })
     }

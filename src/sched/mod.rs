@@ -2,7 +2,8 @@
 //!
 //! The scheduler sees [`Actors`] and nothing else: not the engine, not the disk. A [`Policy`] picks among the
 //! enabled ones; a stored schedule or an odometer can stand in its place. The timer and the crash injector
-//! are not left to the policies: they come at a low rate of their own.
+//! are not left to the policies: they come at a low rate of their own. At its end a run is [`Mode::Fair`], and
+//! nobody chooses any more.
 //!
 //! Words: the *pending event* of an actor is what it will do at its next turn, as far as its label says. The
 //! *origin* of an event is the connection on whose behalf it happens, to which its I/O belong.
@@ -36,7 +37,7 @@ pub use portfolio::portfolio;
 pub use pos::Pos;
 pub use random::Random;
 pub use round_robin::RoundRobin;
-pub use scheduler::{Misfit, Pick, Scheduler, Special};
+pub use scheduler::{Misfit, Mode, Pick, Scheduler, Special};
 pub use surw::Surw;
 pub use urw::Urw;
 

@@ -34,6 +34,17 @@ pub struct Misfit {
     pub actor: Actor,
 }
 
+/// Who chooses, in which part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The policy, the record or the odometer: this is what a run is about.
+    Free,
+    /// As `Free`, but an odometer does not count through it: opening, set-up, reading back.
+    Calm,
+    /// Nobody: each who can run has a turn, in a fixed order, whatever the tape says. For the end of a run.
+    Fair,
+}
+
 /// How rarely the clock jumps to the next deadline while others could run: once in so many turns.
 const TIMER_ODDS: u64 = 32;
 /// How often the bound on waiting is checked, in turns.
@@ -46,6 +57,9 @@ pub struct Scheduler {
     misfit: Option<Misfit>,
     /// The last turn that was no vain retry; kept for an odometer only.
     progress_turn: u64,
+    mode: Mode,
+    /// Who had the last turn that nobody chose.
+    last_in_order: Option<Slot>,
 }
 
 impl Scheduler {
@@ -56,15 +70,24 @@ impl Scheduler {
         if let Chooser::Policy(draws) = tape.chooser() {
             policy.begin(draws);
         }
-        Self { policy, fairness_turns, misfit: None, progress_turn: 0 }
+        Self { policy, fairness_turns, misfit: None, progress_turn: 0, mode: Mode::Free, last_in_order: None }
+    }
+
+    /// Another part of the run begins. There is no way back from [`Mode::Fair`].
+    pub fn enter(&mut self, mode: Mode) {
+        if self.mode != Mode::Fair {
+            self.mode = mode;
+        }
     }
 
     /// Chooses; `None` when nobody can do anything.
     #[inline]
     pub fn next(&mut self, turn: u64, actors: &Actors, special: Special, tape: &mut Tape) -> Option<Pick> {
         let pick = match tape.chooser() {
+            _ if self.mode == Mode::Fair => self.in_order(actors, special),
             Chooser::Policy(draws) => self.by_policy(turn, actors, special, draws),
             Chooser::Recorded(_) => self.by_record(turn, actors, special, tape),
+            Chooser::Exhaustive(_) if self.mode == Mode::Calm => self.in_order(actors, special),
             Chooser::Exhaustive(odometer) => {
                 let order = worth_trying(turn, actors, &mut self.progress_turn);
                 by_odometer(&order, actors, special, odometer)
@@ -120,6 +143,14 @@ impl Scheduler {
             return Some(Pick::Actor(slot));
         }
         Some(Pick::Actor(self.policy.pick(actors, draws)))
+    }
+
+    /// The next one after the last, by slot; the clock moves on when nobody else can do anything.
+    fn in_order(&mut self, actors: &Actors, special: Special) -> Option<Pick> {
+        let last = self.last_in_order;
+        let next = actors.enabled().find(|&slot| last.is_some_and(|last| slot > last));
+        self.last_in_order = next.or_else(|| actors.enabled().next());
+        self.last_in_order.map(Pick::Actor).or_else(|| special.timer.then_some(Pick::Timer))
     }
 
     fn by_record(&mut self, turn: u64, actors: &Actors, special: Special, tape: &mut Tape) -> Option<Pick> {
@@ -237,6 +268,28 @@ mod tests {
         }
         // Two actors of three turns each: 6! / (3! 3!) = 20.
         assert_eq!((runs, seen.len()), (20, 20));
+    }
+
+    #[test]
+    fn in_the_fair_part_everybody_has_a_turn_in_each_round_whatever_the_tape_says() {
+        let sticky = PolicyConfig::Random { sticky: Ratio::new(u32::MAX - 1, u32::MAX) };
+        let record = Decisions::parse("c2*20", "").unwrap();
+        for tape in [Tape::seeded(1), Tape::recorded(1, record), Tape::exhaustive(1, Odometer::new(None))] {
+            let (mut actors, mut tape) = (table(3), tape);
+            let mut scheduler = Scheduler::new(&sticky, u64::MAX, &mut tape);
+            scheduler.enter(Mode::Fair);
+            scheduler.enter(Mode::Free);
+            let mut ran = vec![];
+            for turn in 0..6 {
+                let pick = scheduler.next(turn, &actors, Special::default(), &mut tape);
+                let Some(Pick::Actor(slot)) = pick else { panic!() };
+                actors.set_current(slot, turn);
+                ran.push(slot);
+            }
+            assert_eq!(ran, [0, 1, 2, 0, 1, 2]);
+            // Nothing was chosen, so there is nothing to go through.
+            assert!(tape.into_odometer().is_none_or(|mut odometer| !odometer.advance()));
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) struct Client<'a, F: Family, C> {
     /// The transaction under way, as numbered in the history.
     pub(super) open: Option<u32>,
     rollback_due: bool,
+    /// It asks nothing any more, but for the end of what is open.
+    stopped: bool,
     script: &'a [Transaction<F>],
     at: (usize, usize),
     /// The transaction that the operation under way belongs to.
@@ -75,6 +77,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
             ordinal: 0,
             open: None,
             rollback_due: false,
+            stopped: false,
             script,
             at: (0, 0),
             open_at: 0,
@@ -88,6 +91,13 @@ impl<'a, F: Family, C> Client<'a, F, C> {
         self.script = script;
         self.at = (0, 0);
         self.skip_empty();
+    }
+
+    /// It is to ask nothing new; an open transaction is given up once the operation under way is over.
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+        self.at = (self.script.len(), 0);
+        self.rollback_due |= self.running.is_none() && self.open.is_some() && F::rollback().is_some();
     }
 
     /// Whether everything has been asked and answered.
@@ -124,11 +134,11 @@ impl<'a, F: Family, C> Client<'a, F, C> {
         match role {
             Role::Commit | Role::Rollback => self.open = None,
             Role::Begin | Role::Member | Role::Maintenance => {
-                if failed && self.open.is_some() {
+                if (failed || self.stopped) && self.open.is_some() {
                     self.give_up();
                     // A transaction that could not even begin has nothing to roll back.
-                    self.rollback_due = role != Role::Begin && F::rollback().is_some();
-                    if role == Role::Begin {
+                    self.rollback_due = (role != Role::Begin || !failed) && F::rollback().is_some();
+                    if role == Role::Begin && failed {
                         self.open = None;
                     }
                 }
@@ -199,6 +209,34 @@ mod tests {
         client.disconnect();
         assert_eq!(client.next_op(), None);
         assert!(client.is_done());
+    }
+
+    #[test]
+    fn a_client_that_is_stopped_gives_up_what_is_open_and_asks_no_more() {
+        let script = script();
+        // Between two operations, and in the middle of one.
+        for in_the_middle in [false, true] {
+            let mut client = client(&script);
+            client.next_op();
+            client.open = Some(0);
+            if in_the_middle {
+                let running = Running { id: OpId(0), op: KvOp::Begin, role: Role::Begin, since_turn: 0, steps: 1 };
+                client.running = Some(running);
+                client.stop();
+                assert!(!client.is_done());
+                client.finished(Role::Begin, false);
+            } else {
+                client.finished(Role::Begin, false);
+                client.stop();
+            }
+            assert!(!client.is_done());
+            assert_eq!(client.next_op(), Some(KvOp::Rollback));
+            client.finished(Role::Rollback, false);
+            assert!(client.is_done());
+        }
+        let mut idle = client(&script);
+        idle.stop();
+        assert!(idle.is_done());
     }
 
     #[test]

@@ -122,10 +122,19 @@ pub struct Limits {
     pub starvation_turns: u64,
     /// Turns that an enabled actor may be passed over.
     pub fairness_turns: u64,
+    /// Turns without any operation ending when faults are off, nothing new is asked and everybody has their turn,
+    /// beyond which it never comes to rest.
+    pub rest_turns: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { turns_max: 1_000_000, livelock_turns: 20_000, starvation_turns: 100_000, fairness_turns: 10_000 }
+        Self {
+            turns_max: 1_000_000,
+            livelock_turns: 20_000,
+            starvation_turns: 100_000,
+            fairness_turns: 10_000,
+            rest_turns: 20_000,
+        }
     }
 }

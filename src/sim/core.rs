@@ -180,6 +180,19 @@ impl Core {
         self.begin(pick)
     }
 
+    /// Whether nobody could do anything and nothing is under way, once what was submitted is taken in.
+    pub(super) fn is_at_rest(&mut self, after: After) -> bool {
+        self.settle(after);
+        self.absorb();
+        self.actors.enabled_count() == 0 && self.disk.in_flight() == 0 && self.deadline.is_none()
+    }
+
+    /// The first of those who could go on, by name, with what they would do.
+    pub(super) fn restless(&mut self, count_max: usize) -> Vec<(Actor, Resource)> {
+        self.absorb();
+        self.actors.enabled().take(count_max).map(|slot| (self.actors.actor(slot), self.actors.next(slot))).collect()
+    }
+
     #[inline]
     fn settle(&mut self, after: After) {
         match after {

@@ -1,9 +1,12 @@
 //! One run, from an empty disk to the verdicts.
 //!
 //! ```text
-//! open → set up → connect → turns … crash → recover → verify → connect → turns … → verify → restart → verify → judge
-//!        (calm)             (faults)          (faults)  (calm)                      (calm)
+//! open → set up → connect → turns … crash → recover → verify → connect → turns … → rest → verify → restart → verify → judge
+//!        (calm)             (faults)          (faults)  (calm)            (faults) (fair)
 //! ```
+//!
+//! Calm: without faults. Fair: without faults and without choices, everybody in turn; what is under way when the
+//! free part ends must then end by itself.
 
 mod image;
 mod probe;
@@ -26,9 +29,9 @@ use crate::disk::sim::{CrashReport, Finish, SimDisk};
 use crate::engine::{Connection, Engine, EngineError, Env, Family, Reply, Role};
 use crate::history::{Class, CrashKind, Datum, Event, Fact, History, OpId, Outcome};
 use crate::property::{Finding, Property, RunRecord, Verdict};
-use crate::sched::{PolicyConfig, Scheduler, Slot};
+use crate::sched::{Mode, PolicyConfig, Scheduler, Slot};
 use crate::tape::{Actor, ENGINE, Ratio, RunHash, Stream, Tape};
-use crate::trace::{self, Effect, Observer};
+use crate::trace::{self, Coverage, Effect, Observer};
 use crate::workload::{Transaction, Workload};
 
 use image::{Aside, Point};
@@ -39,6 +42,8 @@ const OPEN_ATTEMPTS: u32 = 3;
 const STARVATION_PERIOD: u64 = 1024;
 /// How many ordinals the engine's own operations have between two crashes.
 const ENGINE_ORDINALS_PER_LIFE: u32 = 1_000_000;
+/// How many of those who do not come to rest are named.
+const RESTLESS_MAX: usize = 8;
 /// How many turns of recovery a second crash may strike in.
 const RECOVERY_TURNS: u32 = 64;
 
@@ -68,15 +73,21 @@ pub fn run_observed<'a, F: Family, E: Engine<F>>(
     run.conclude()
 }
 
-/// Makes one run and gives the tape back, for an odometer to be advanced.
-pub fn run_keeping_tape<F: Family, E: Engine<F>>(
-    config: &RunConfig<F>,
-    workload: &dyn Workload<F>,
+/// Makes one run and gives the tape back, for an odometer to be advanced. Notes in `coverage`, if there is one,
+/// in which places of the engine's code it waited.
+pub fn run_keeping_tape<'a, F: Family, E: Engine<F>>(
+    config: &'a RunConfig<F>,
+    workload: &'a dyn Workload<F>,
     facts: &[(&'static str, Datum)],
-    properties: &mut [Box<dyn Property>],
+    properties: &'a mut [Box<dyn Property>],
     tape: Tape,
+    mut coverage: Option<&'a mut Coverage>,
 ) -> (RunResult, Tape) {
+    if let Some(coverage) = coverage.as_deref_mut() {
+        coverage.begin_run();
+    }
     let mut run = Run::<F, E>::new(config, workload, facts, properties, tape, None);
+    run.coverage = coverage;
     let _ = run.live();
     let core = Arc::clone(&run.core);
     let result = run.conclude();
@@ -90,6 +101,8 @@ enum Stop {
     Crash,
     /// The run is over: a finding or a limit.
     Ended,
+    /// The free part has been long enough; what follows is the end.
+    Cut,
 }
 
 /// What a stretch of turns is for.
@@ -101,6 +114,8 @@ enum Goal {
     Client(usize),
     /// All but the script client have.
     AllClients,
+    /// Nobody can do anything and nothing is under way.
+    Rest,
 }
 
 #[derive(Clone, Copy)]
@@ -115,6 +130,7 @@ struct Run<'a, F: Family, E: Engine<F>> {
     facts: &'a [(&'static str, Datum)],
     properties: &'a mut [Box<dyn Property>],
     observer: Option<&'a mut dyn Observer>,
+    coverage: Option<&'a mut Coverage>,
     core: Arc<Mutex<Core>>,
     pump: Arc<PumpState>,
     disk: SimDisk,
@@ -135,6 +151,10 @@ struct Run<'a, F: Family, E: Engine<F>> {
     policy_hears_operations: bool,
     turn: u64,
     progress_turn: u64,
+    /// The fair suffix is under way.
+    is_resting: bool,
+    /// The end has come; what is left to do is not bounded by the length of the run.
+    is_ending: bool,
     faults_on: bool,
     crash_draws: Stream,
     next_process: u32,
@@ -197,6 +217,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             facts,
             properties,
             observer,
+            coverage: None,
             core,
             pump,
             disk,
@@ -214,6 +235,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             policy_hears_operations,
             turn: 0,
             progress_turn: 0,
+            is_resting: false,
+            is_ending: false,
             faults_on: false,
             crash_draws: Stream::new(config.seed, "crash", 0),
             next_process: 0,
@@ -241,18 +264,39 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         self.set_faults(true);
         self.arm(self.config.world.crash.rate);
         while let Err(stop) = self.drive(Goal::AllClients) {
+            if matches!(stop, Stop::Cut) {
+                break;
+            }
             self.crash_after(stop)?;
             self.recover_and_verify()?;
             self.connect_clients()?;
             self.set_faults(true);
             self.arm(self.config.world.crash.rate);
         }
-        self.disarm();
-        self.set_faults(false);
+        self.come_to_rest()?;
         self.verify()?;
         self.probe(0)?;
         self.restart()?;
         self.probe(1)
+    }
+
+    /// The fair suffix: no faults, nothing new is asked, and everybody has a turn in a fixed order. What is under
+    /// way must then come to its end, whatever the schedule was before: nobody can blame it any more.
+    fn come_to_rest(&mut self) -> Result<(), Stop> {
+        self.disarm();
+        self.set_faults(false);
+        self.core.lock().scheduler.enter(Mode::Fair);
+        let clients = self.clients.len() - 1;
+        for index in 0..clients {
+            let was_done = self.clients[index].is_done();
+            self.clients[index].stop();
+            self.busy -= usize::from(!was_done && self.clients[index].is_done());
+        }
+        self.is_resting = true;
+        self.is_ending = true;
+        self.drive(Goal::Rest)?;
+        self.is_resting = false;
+        Ok(())
     }
 
     /// Everything stops once more, so that what was acknowledged last is read back too.
@@ -281,11 +325,15 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         Ok(())
     }
 
-    fn reached(&self, goal: Goal) -> bool {
+    fn reached(&mut self, goal: Goal) -> bool {
         match goal {
             Goal::Job => self.job.is_none(),
             Goal::Client(index) => self.clients[index].is_done(),
             Goal::AllClients => self.busy == 0,
+            Goal::Rest => {
+                let after = std::mem::replace(&mut self.after, After::Keep);
+                self.core.lock().is_at_rest(after) && self.busy == 0
+            }
         }
     }
 
@@ -393,6 +441,12 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let completion = io.completion();
         let next = completion.label().resource();
         let blocked = !completion.finished();
+        if let Some(coverage) = self.coverage.as_deref_mut() {
+            match self.clients[index].id {
+                ENGINE => coverage.passed_alone(completion.label()),
+                id => coverage.passed(id, completion.label()),
+            }
+        }
         if self.observer.is_some() {
             let op = self.clients[index].running.as_ref().map(|running| running.id);
             let actor = Actor::Connection(self.clients[index].id);
@@ -622,6 +676,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let completion = io.into_completion();
         let next = completion.label().resource();
         let blocked = !completion.finished();
+        if let Some(coverage) = self.coverage.as_deref_mut() {
+            coverage.passed_alone(completion.label());
+        }
         self.show(Actor::Connection(ENGINE), Effect::Waits { op: None, label: completion.label(), blocked });
         if blocked {
             completion.set_waker(&self.job_waker);
@@ -705,6 +762,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
 
     fn set_faults(&mut self, on: bool) {
         self.faults_on = on;
+        self.core.lock().scheduler.enter(if on { Mode::Free } else { Mode::Calm });
         self.disk.set_faults(on);
     }
 
@@ -728,7 +786,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     /// Carries out a crash, or passes on the end of the run.
     fn crash_after(&mut self, stop: Stop) -> Result<(), Stop> {
         match stop {
-            Stop::Ended => Err(Stop::Ended),
+            Stop::Ended | Stop::Cut => Err(stop),
             Stop::Crash => {
                 let kind = self.draw_crash_kind();
                 self.crash(kind);
@@ -806,12 +864,16 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             return Err(Stop::Crash);
         }
         let limits = &self.config.world.limits;
+        if self.is_resting {
+            let is_late = self.turn - self.progress_turn > limits.rest_turns;
+            return if is_late { Err(self.restless()) } else { Ok(()) };
+        }
         if self.turn - self.progress_turn > limits.livelock_turns {
             return Err(self.livelock());
         }
-        if self.turn >= limits.turns_max {
+        if self.turn >= limits.turns_max && !self.is_ending {
             self.limits_reached.push(format!("turns-max ({})", limits.turns_max));
-            return Err(Stop::Ended);
+            return Err(Stop::Cut);
         }
         if self.turn.is_multiple_of(STARVATION_PERIOD) {
             let starved = self.clients.iter().find(|client| {
@@ -875,6 +937,22 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn livelock(&mut self) -> Stop {
         let turns = self.config.world.limits.livelock_turns;
         self.liveness("livelock", format!("in {turns} turns no operation has finished, although connections could run"))
+    }
+
+    fn restless(&mut self) -> Stop {
+        let turns = self.config.world.limits.rest_turns;
+        let restless = self.core.lock().restless(RESTLESS_MAX);
+        let stop = self.liveness(
+            "no-rest",
+            format!(
+                "without faults, with nothing new asked and with everybody in turn, it has neither come to rest nor \
+                 ended an operation in {turns} turns"
+            ),
+        );
+        if let Some(finding) = self.findings.last_mut() {
+            finding.proof.extend(restless.iter().map(|(actor, next)| format!("{actor} goes on: {next}")));
+        }
+        stop
     }
 
     fn starvation(&mut self, client: u16) -> Stop {

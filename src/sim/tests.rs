@@ -46,6 +46,8 @@ enum Act {
     SaveBlocking(u64),
     /// Wait inside a call for what nobody will finish.
     PumpForEver,
+    /// Answer at once and leave a write behind that writes again whenever it is done.
+    WriteForEver,
 }
 
 impl Family for Acts {
@@ -135,6 +137,17 @@ impl Engine<Acts> for Actor {
     }
 }
 
+fn write_for_ever(file: Arc<dyn File>) {
+    let again = Arc::clone(&file);
+    let callback = move |outcome: Result<usize, CompletionError>| {
+        if outcome.is_ok() {
+            write_for_ever(again);
+        }
+        outcome
+    };
+    file.pwrite(0, Buffer::from(vec![7]), Completion::new_write(callback));
+}
+
 impl Acting {
     fn wait(&mut self, completion: Completion) -> IOResult<Reply<i64>> {
         self.stage += 1;
@@ -209,6 +222,10 @@ impl Connection<Acts> for Acting {
             (Act::SaveBlocking(at), _) => {
                 self.pump(&self.file.pwrite(at, Buffer::from(vec![7]), Completion::write()))?;
                 self.pump(&self.file.sync(Completion::sync()))?;
+                done(0)
+            }
+            (Act::WriteForEver, _) => {
+                write_for_ever(Arc::clone(&self.file));
                 done(0)
             }
             (Act::PumpForEver, _) => {
@@ -296,6 +313,7 @@ fn what_cannot_go_on_is_a_finding() {
     check(&[&[Act::SpinForEver]], "livelock", "c0 is in `act`");
     check(&[&[Act::Yield(1), Act::Panic]], "panic", "c0 panicked: the act is a panic");
     check(&[&[Act::PumpForEver]], "pump", "none is in flight");
+    check(&[&[Act::WriteForEver], &[Act::Yield(3)]], "no-rest", "goes on: write file 0 0..1");
     let busy: Vec<Act> = (0..60_000).map(|_| Act::Yield(2)).collect();
     check(&[&[Act::SpinForEver], &busy], "starvation", "c0");
 }
@@ -306,6 +324,25 @@ fn a_limit_that_is_reached_is_reported() {
     world.limits.turns_max = 50;
     let result = run_with(&[&[Act::Yield(100)]], world, Tape::seeded(1));
     assert_eq!(result.limits_reached, ["turns-max (50)"]);
+}
+
+#[test]
+fn an_operation_that_is_cut_off_must_end_in_the_fair_suffix() {
+    let cut = |acts: &[&[Act]]| {
+        let mut world = WorldConfig::default();
+        world.limits.turns_max = 5_000;
+        run_with(acts, world, Tape::seeded(1))
+    };
+    let busy: Vec<Act> = (0..60_000).map(|_| Act::Yield(2)).collect();
+    let fine = cut(&[&[Act::Yield(9_000)], &busy]);
+    assert!(fine.findings.is_empty(), "{:?}", fine.findings);
+    assert_eq!(fine.limits_reached, ["turns-max (5000)"]);
+    // What was answered is judged all the same: it is read back, before and after the restart.
+    assert_eq!(outcomes(&fine)[outcomes(&fine).len() - 4..], ["ok 0", "process kill", "recovered", "ok 0"]);
+    let spins = cut(&[&[Act::SpinForEver], &busy]);
+    assert_eq!(spins.findings.first().map(|finding| finding.anomaly.as_str()), Some("no-rest"));
+    let proof = spins.findings[0].proof.join("\n");
+    assert!(proof.contains("c0 is in `act`") && !proof.contains("c1 is in"), "{proof}");
 }
 
 #[test]
@@ -336,6 +373,7 @@ fn the_odometer_proves_how_many_interleavings_lose_an_increment() {
             &[],
             &mut [],
             tape,
+            None,
         );
         lost += u32::from(outcomes(&result)[2] == "ok 1");
         runs += 1;
@@ -501,4 +539,25 @@ fn every_policy_brings_a_run_with_crashes_to_its_end_and_twice_to_the_same() {
             assert_eq!(first.hash, run_with(&connections, world, Tape::seeded(seed)).hash);
         }
     }
+}
+
+#[test]
+fn coverage_names_the_lines_in_which_connections_waited_and_changes_no_run() {
+    let mut coverage = crate::trace::Coverage::new();
+    let acts: [&[Act]; 2] = [&[Act::Increment, Act::Save(0)], &[Act::Increment, Act::Save(8)]];
+    let config = config(&acts, WorldConfig::default());
+    for seed in 0..40 {
+        let tape = Tape::seeded(seed);
+        let (covered, _) =
+            super::run_keeping_tape::<Acts, Actor>(&config, &Script, &[], &mut [], tape, Some(&mut coverage));
+        assert_eq!(covered.hash, run::<Acts, Actor>(&config, &Script, &[], &mut [], Tape::seeded(seed)).hash);
+    }
+    let gain = coverage.take_gain();
+    // Where a connection of the increment, the write and the sync waits, and the engine's read at its opening.
+    assert_eq!(gain.places.len(), 4, "{:?}", gain.places);
+    assert!(gain.places.iter().all(|place| place.starts_with("src/sim/tests.rs:")));
+    let yields: Vec<u64> = gain.yields.iter().map(|&(_, count)| count).collect();
+    assert_eq!(yields, [80; 4]);
+    // The engine opens alone, so its read, the first of the places, is in no pair.
+    assert!(gain.pairs.len() > 5 && gain.pairs.iter().all(|&(a, b)| a.min(b) > 0), "{:?}", gain.pairs);
 }

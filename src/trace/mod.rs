@@ -1,5 +1,10 @@
 //! What can be watched of a run, turn by turn. Nothing is watched while searching: a failing run is run
-//! again with an observer. An observer cannot change the run.
+//! again with an observer. An observer cannot change the run. The exception is [`Coverage`], which costs next to
+//! nothing and is kept across runs.
+
+mod coverage;
+
+pub use coverage::{Coverage, Gain};
 
 use crate::aio::{CompletionError, Label, Resource};
 use crate::history::{CrashKind, OpId};

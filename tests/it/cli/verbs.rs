@@ -28,7 +28,7 @@ fn the_last_line_of_jsonl_is_the_summary_and_its_cases_are_paths_from_here() {
     let lines: Vec<Value> = done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().all(|line| line["v"] == 1));
     let kinds: Vec<_> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["scenario", "finding", "summary"]);
+    assert_eq!(kinds, ["scenario", "finding", "coverage", "summary"]);
     let summary = lines.last().unwrap();
     for key in
         ["runs", "turns", "ops", "compared", "crashes", "faults", "findings", "inconclusive", "hash", "elapsed_ms"]
@@ -62,14 +62,15 @@ fn the_summary_for_people_says_what_was_tried_compared_and_found() {
         })
         .collect();
     expect![[r#"
-          scenario  engine  runs  turns  ops  compared  crashes  faults
-          rogue     rogue      8    288  128        31        8       0  VIOLATED
+          scenario  engine  runs  turns  ops  compared  crashes  faults  places
+          rogue     rogue      8    288  128        31        8       0     1/1  VIOLATED
 
         tried     8 runs, 288 turns, 128 operations: 128 answered, 0 refused, 0 in doubt, 0 cut off
         compared  last-write 31
         crashes   8
         faults    none
         policies  pct 1 run, pos 2 runs with 1 finding, random 2 runs with 2 findings, surw 3 runs with 1 finding
+        reached   rogue: 1 of 1 known places, 0 pairs of places; new each minute: 1+0
 
         VIOLATED last-write: stale-read · rogue on rogue
           A read of k0000 brought nil, and c0.3.0 was written last.
@@ -142,6 +143,70 @@ fn every_list_is_an_array_of_names_with_a_line_about_each() {
         }
         assert!(room.run(&format!("list {what}")).out.starts_with("name "));
     }
+}
+
+#[test]
+fn places_that_an_earlier_campaign_reached_are_known_and_missed() {
+    let room = Room::new();
+    let nothing = room.run("list yields");
+    assert_eq!(nothing.code, 2);
+    assert!(
+        nothing.err.contains("squall-out/coverage.json: ") && nothing.err.contains("`run` writes it"),
+        "{}",
+        nothing.err
+    );
+    // The endless loop has a yield of its own.
+    room.run("run rogue --set engine.way=loop-yielding --seeds 0..4");
+    let yields = |flags: &str| -> Vec<Value> {
+        serde_json::from_str(&room.run(&format!("list yields --format json {flags}")).out).unwrap()
+    };
+    let both = yields("");
+    let line = |item: &Value| item["name"].as_str().unwrap().to_string();
+    assert_eq!(both.len(), 2);
+    assert!(
+        both.iter()
+            .all(|item| item["yields"].as_u64() > Some(0) && line(item).starts_with("examples/rogue_engine.rs:"))
+    );
+    assert_eq!(yields("--unhit"), [] as [Value; 0]);
+    let done = room.run("run rogue --seeds 0..4");
+    let (first, second) = (line(&both[0]), line(&both[1]));
+    assert!(done.out.contains("reached   rogue: 1 of 2 known places"), "{}", done.out);
+    assert!(
+        done.out.contains(&format!("unreached rogue: {second}: `rogue_engine list yields --unhit`")),
+        "{}",
+        done.out
+    );
+    assert_eq!(yields("--unhit").iter().map(line).collect::<Vec<_>>(), std::slice::from_ref(&second));
+    assert_eq!(yields("").iter().map(line).collect::<Vec<_>>(), [first, second]);
+    // The summary knows nothing of places.
+    assert!(!room.read("squall-out/summary.json").contains("rogue_engine.rs"));
+    room.write("squall-out/coverage.json", "{\"v\": 9, \"build\": null, \"engines\": {}}");
+    let later = room.run("list yields");
+    assert_eq!((later.code, later.err.contains("it is of version 9: expected version 1")), (2, true), "{}", later.err);
+}
+
+#[test]
+fn an_exhaustive_campaign_says_how_many_schedules_there_are_and_stores_the_one_that_fails() {
+    let room = Room::new();
+    room.write("two.toml", "workload = \"register\"\nproperties = \"last-write\"\nconnections = 2\ntransactions = 2\n[policy]\nname = \"exhaustive\"\n[knobs]\ntransaction-ops = 0\ncheckpoints-permille = 0\n");
+    // Two connections of two operations of two turns each: 8! / (4! 4!).
+    let all = room.run("run two.toml --set engine.way=refuse --seeds 0..1");
+    assert!(all.out.contains("proof     two on rogue: all 70 schedules of 1 seed\n"), "{}", all.out);
+    assert!(all.out.contains("policies  exhaustive 1 run, 70 schedules\n"), "{}", all.out);
+    let few = room.run("run two.toml --set engine.way=refuse --seeds 0..2 --set policy.preemptions-max=0");
+    assert!(few.out.contains("all 4 schedules with at most 0 preemptions of 2 seeds\n"), "{}", few.out);
+    let cut = room.run("run two.toml --set engine.way=refuse --seeds 0..1 --set policy.schedules-max=10");
+    assert!(cut.out.contains("limits    schedules-max (10) 1\n") && !cut.out.contains("proof"), "{}", cut.out);
+    // The property is meant for one connection; with two, some schedule shows it something stale.
+    let found = room.run("run two.toml --seeds 0..8");
+    assert_eq!(found.code, 1, "{}{}", found.out, found.err);
+    let case = &room.cases("squall-out")[0];
+    let again = room.run(&format!("replay {case} --format json"));
+    assert!(
+        again.code == 1 && again.out.contains("\"same\":true") || again.out.contains("\"same\": true"),
+        "{}",
+        again.out
+    );
 }
 
 #[test]
