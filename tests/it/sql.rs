@@ -114,3 +114,11 @@ fn a_change_of_the_schema_that_takes_the_rows_along_is_found() {
 fn a_long_row_of_two_halves_is_found() {
     found("large-rows", "torn-row", &["garbage"]);
 }
+
+/// A scenario names a workload and no family, so one engine must not be able to run it in two ways.
+#[test]
+fn no_two_families_share_the_name_of_a_workload() {
+    let registry = Registry::standard();
+    let names: std::collections::BTreeSet<&str> = registry.workloads().iter().map(|known| known.name).collect();
+    assert_eq!(names.len(), registry.workloads().len());
+}
