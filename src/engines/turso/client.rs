@@ -152,32 +152,23 @@ impl Client {
     /// hands rows on one by one.
     fn step(&mut self) -> Result<Option<IOCompletions>, LimboError> {
         let running = self.running.as_mut().expect("a statement is under way");
-        loop {
-            let step = running.statement.step_with_waker(self.waiter.arm())?;
-            if !matches!(step, StepResult::Yield) {
-                self.yields_in_a_row = 0;
+        let step = running.statement.step_with_waker(self.waiter.arm())?;
+        let in_a_row = if matches!(step, StepResult::Yield) { self.yields_in_a_row + 1 } else { 0 };
+        self.yields_in_a_row = in_a_row;
+        let wait = match step {
+            StepResult::Done => return Ok(None),
+            StepResult::Row => {
+                self.answer.rows.push(cells(running.statement.row().expect("it said that there is a row")));
+                Completion::new_yield()
             }
-            match step {
-                StepResult::Done => return Ok(None),
-                StepResult::Row => {
-                    let row = running.statement.row().expect("it said that there is a row");
-                    self.answer.rows.push(cells(row));
-                    return Ok(Some(IOCompletions::Single(Completion::new_yield())));
-                }
-                StepResult::IO => return Ok(Some(self.waiter.wait())),
-                StepResult::Yield => {
-                    self.yields_in_a_row += 1;
-                    let spins = self.yields_in_a_row > PATIENT_YIELDS;
-                    let wait = if spins { Completion::new_spin() } else { Completion::new_yield() };
-                    return Ok(Some(IOCompletions::Single(wait)));
-                }
-                StepResult::Sleep { duration } => {
-                    return Ok(Some(IOCompletions::Single(self.io.timer(ticks(duration)))));
-                }
-                StepResult::Busy => return Err(LimboError::Busy),
-                StepResult::Interrupt => return Err(LimboError::Interrupt),
-            }
-        }
+            StepResult::IO => return Ok(Some(self.waiter.wait())),
+            StepResult::Yield if in_a_row > PATIENT_YIELDS => Completion::new_spin(),
+            StepResult::Yield => Completion::new_yield(),
+            StepResult::Sleep { duration } => self.io.timer(ticks(duration)),
+            StepResult::Busy => return Err(LimboError::Busy),
+            StepResult::Interrupt => return Err(LimboError::Interrupt),
+        };
+        Ok(Some(IOCompletions::Single(wait)))
     }
 
     /// Gives up what is under way: the statement is dropped as it stands, and the transaction with it, either by a

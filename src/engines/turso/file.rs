@@ -122,7 +122,7 @@ impl turso_core::File for SimulatedFile {
     }
 }
 
-/// The second half of a new file's first sync.
+/// The second half of a file's first sync in a process's life.
 fn sync_name(io: &dyn Io, named: Arc<AtomicBool>, to: TheirCompletion) {
     let _in_flight = io.sync_directory(
         "",
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sync_of_a_new_file_makes_its_name_durable_only_when_asked_to() {
+    fn the_first_sync_makes_the_name_durable_only_when_asked_to() {
         for (names_durable, operations) in [(true, 2), (false, 1)] {
             let mut scene = Scene::new(DiskConfig::default(), names_durable);
             let first = scene.sync();

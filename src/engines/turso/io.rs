@@ -82,10 +82,10 @@ impl Clock for SimulatedIo {
 impl turso_core::IO for SimulatedIo {
     fn open_file(&self, path: &str, flags: OpenFlags, _direct: bool) -> Result<Arc<dyn turso_core::File>, LimboError> {
         let name = name_on_disk(path);
-        let is_new = !self.io.exists(name).map_err(|error| refusal(&error, "open"))?;
         let mode = if flags.contains(OpenFlags::Create) { OpenMode::Create } else { OpenMode::Existing };
         let file = self.io.open(name, mode).map_err(|error| refusal(&error, "open"))?;
-        let directory = (is_new && self.names_durable).then(|| Arc::clone(&self.io));
+        // Not for new files only: a process before this one may have made it, and died before it synced it.
+        let directory = self.names_durable.then(|| Arc::clone(&self.io));
         Ok(Arc::new(SimulatedFile::new(file, directory)))
     }
 
