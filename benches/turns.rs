@@ -24,7 +24,7 @@ use squall::engine::{
 use squall::history::{Call, Datum};
 use squall::sim::{self, RunConfig, WorldConfig};
 use squall::tape::{Draws, Tape};
-use squall::trace::Coverage;
+use squall::trace::{Coverage, Watchers};
 use squall::workload::{Knobs, Plan, Transaction, Workload};
 
 const YIELDS_PER_OP: u32 = 4;
@@ -144,7 +144,14 @@ fn squall(connections: u16, coverage: Option<&mut Coverage>) -> f64 {
     let config = RunConfig { seed: 1, options: Options::default(), plan, rules: FaultRules::default(), world };
     let tape = Tape::seeded(1).recording();
     let start = seconds();
-    let (result, _) = sim::run_keeping_tape::<Nothing, Idle>(&config, &Plain, &[], &mut [], tape, coverage);
+    let (result, _) = sim::run_keeping_tape::<Nothing, Idle>(
+        &config,
+        &Plain,
+        &[],
+        &mut [],
+        tape,
+        Watchers { coverage, observer: None },
+    );
     let elapsed = seconds() - start;
     let expected = each * u64::from(connections) * u64::from(YIELDS_PER_OP + 1);
     assert!(result.turns >= expected && result.findings.is_empty(), "{} turns", result.turns);

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod history;
 pub mod judge;
 pub mod property;
+pub mod report;
 pub mod scenario;
 pub mod sched;
 pub mod shrink;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::scenario::parse_seeds;
+use crate::trace::Level;
 
 /// A deterministic concurrent stress simulator for storage engines.
 ///
@@ -28,10 +29,12 @@ pub(super) enum Verb {
     Replay(ReplayArgs),
     /// Judge a history from elsewhere: own lines, Jepsen's EDN or JSON.
     Check(CheckArgs),
+    /// Show a stored failure: a page for the browser, or text.
+    Show(ShowArgs),
+    /// Give a stored failure or a trace to other programs: Perfetto, Chrome, Jepsen, Graphviz.
+    Export(ExportArgs),
     /// Make a stored failure smaller: fewer connections, operations, faults and context switches.
     Shrink(ShrinkArgs),
-    /// Show a stored failure in another form.
-    Show(ShowArgs),
     /// Which switches and faults a failure needs, where it became likely, and the nearest run that passes.
     Explain(ExplainArgs),
     /// Every operation of an engine, with a wait, an error and an abandonment forced at every place in turn.
@@ -112,11 +115,90 @@ pub(super) struct ReplayArgs {
     /// Write the run's transactions to this file, as Jepsen's events in EDN, for `check` and other judges.
     #[arg(long, value_name = "FILE")]
     pub(super) history: Option<PathBuf>,
+    /// Stop after this turn, and show how things stand there.
+    #[arg(long, value_name = "TURN", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "trace")]
+    pub(super) until: Option<u64>,
+    /// Write what happened to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    /// How much of it: ops, steps, io or state.
+    #[arg(long, value_name = "LEVEL", default_value = "io", requires = "trace")]
+    pub(super) level: Level,
+    /// Everything, and the state for some turns around this one.
+    #[arg(long, value_name = "TURN", requires = "trace")]
+    pub(super) around: Option<u64>,
     /// How to say it on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The case.
+    pub(super) case: PathBuf,
+    /// As Markdown, the text of an issue, on standard output.
+    #[arg(long, group = "form")]
+    pub(super) md: bool,
+    /// As plain text on standard output.
+    #[arg(long, group = "form")]
+    pub(super) plain: bool,
+    /// As failure.json on standard output.
+    #[arg(long, group = "form")]
+    pub(super) json: bool,
+    /// As a regression test in Rust, the case and all, on standard output.
+    #[arg(long, group = "form")]
+    pub(super) rust: bool,
+    /// Where the page goes; beside the case when not given.
+    #[arg(long, value_name = "FILE", group = "form")]
+    pub(super) html: Option<PathBuf>,
+    /// Write report.html and failure.json into this folder, as `run` does.
+    #[arg(long, value_name = "DIR", group = "form", hide = true)]
+    pub(super) report: Option<PathBuf>,
+    /// Open the page in the browser.
+    #[arg(long, conflicts_with_all = ["md", "plain", "json", "rust"])]
+    pub(super) open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// The case, or a trace that `replay --trace` has written.
+    pub(super) case: PathBuf,
+    /// The form.
+    #[arg(long, value_enum)]
+    pub(super) format: ExportFormat,
+    /// Where it goes; standard output when not given.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// The forms of other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// Perfetto's protobuf, for ui.perfetto.dev.
+    Perfetto,
+    /// Chrome's trace events, for chrome://tracing and others.
+    Chrome,
+    /// The history as Jepsen's events.
+    Edn,
+    /// The interleaving for Graphviz.
+    Dot,
+    /// The interleaving as a picture.
+    Svg,
+}
+
+impl ExportFormat {
+    /// The name as it is typed.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Perfetto => "perfetto",
+            Self::Chrome => "chrome",
+            Self::Edn => "edn",
+            Self::Dot => "dot",
+            Self::Svg => "svg",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -153,15 +235,6 @@ pub(super) struct ShrinkArgs {
     /// How to say it on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ShowArgs {
-    /// The case.
-    pub(super) case: PathBuf,
-    /// As a regression test in Rust, the case and all.
-    #[arg(long)]
-    pub(super) rust: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,13 +18,16 @@ mod check;
 mod doctor;
 mod exit;
 mod explain;
+mod export;
 mod list;
 mod power_text;
 mod progress;
 mod replay;
+mod retrace;
 mod run;
 mod rust_test;
 mod screen;
+mod show;
 mod shrink;
 mod signals;
 mod summary_text;
@@ -75,8 +78,9 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
         Verb::Run(args) => run::run(registry, args),
         Verb::Replay(args) => replay::run(registry, args),
         Verb::Check(args) => check::run(args),
+        Verb::Show(args) => show::run(registry, args),
+        Verb::Export(args) => export::run(registry, args),
         Verb::Shrink(args) => shrink::run(registry, args),
-        Verb::Show(args) => rust_test::run(args),
         Verb::Explain(args) => explain::run(registry, args),
         Verb::Audit(args) => audit::run(registry, args),
         Verb::List(args) => list::run(registry, args),

@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use serde_json::json;
 
 use super::args::{Format, ReplayArgs};
 use super::exit::{Exit, Failure};
+use super::retrace::run_traced;
 use super::run::pool_config;
-use super::screen::{Paint, plain, print};
+use super::screen::{Paint, plain, print, say};
 use crate::campaign::{CampaignError, CaseText, ReplayVerdict, Rerun, build_fingerprint, replay};
+use crate::report::{Rows, Stand, file};
 use crate::scenario::{Case, Registry};
+use crate::trace::Level;
 
 pub(super) fn run(registry: &Registry, args: &ReplayArgs) -> Result<Exit, Failure> {
     let case = Case::read(&args.case).map_err(Failure::usage)?;
@@ -24,6 +27,9 @@ pub(super) fn run(registry: &Registry, args: &ReplayArgs) -> Result<Exit, Failur
             plain(engine),
             known.join(", ")
         )));
+    }
+    if let Some(turn) = args.until {
+        return until(registry, &case, args, turn);
     }
     let name = args.case.display().to_string();
     let text = CaseText {
@@ -39,6 +45,9 @@ pub(super) fn run(registry: &Registry, args: &ReplayArgs) -> Result<Exit, Failur
         })?;
     if let Some(path) = &args.history {
         write_history(path, &rerun)?;
+    }
+    if let Some(out) = &args.trace {
+        write_trace(registry, &case, args, out)?;
     }
     print(&match args.format {
         Format::Human => human(registry, &case, &rerun, args),
@@ -58,6 +67,40 @@ fn write_history(path: &Path, rerun: &Rerun) -> Result<(), Failure> {
         return Err(Failure::usage(anyhow!("--history {}: {problem}", path.display())));
     };
     std::fs::write(path, text).map_err(|error| Failure::usage(anyhow!("--history {}: {error}", path.display())))
+}
+
+/// Runs the case once more, recorded, and writes what happened.
+fn write_trace(registry: &Registry, case: &Case, args: &ReplayArgs, out: &Path) -> Result<(), Failure> {
+    let (result, trace) = run_traced(registry, case, &args.case, args.level, args.around)?;
+    let header = file::Header {
+        program: case.head.program.clone(),
+        squall: env!("CARGO_PKG_VERSION").to_string(),
+        engine: case.configuration.engine.label(),
+        scenario: case.head.scenario.clone(),
+        seed: case.head.seed.clone(),
+        hash: result.hash.to_string(),
+        level: trace.level.to_string(),
+        turns: result.turns,
+    };
+    std::fs::write(out, file::write(&header, &Rows::new(&trace)))
+        .with_context(|| format!("{}: cannot be written", out.display()))
+        .map_err(Failure::own)?;
+    say(&format!("{}: {} facts at level {}", out.display(), trace.facts.len(), trace.level));
+    Ok(())
+}
+
+/// Runs the case up to a turn, and says how things stand there.
+fn until(registry: &Registry, case: &Case, args: &ReplayArgs, turn: u64) -> Result<Exit, Failure> {
+    let mut cut = case.clone();
+    let limits = &mut cut.configuration.world.limits;
+    limits.turns_max = limits.turns_max.min(turn);
+    let (result, trace) = run_traced(registry, &cut, &args.case, Level::State, None)?;
+    let stand = Stand::new(&trace, &case.finding, turn);
+    print(&match args.format {
+        Format::Human => plain(&stand.plain()),
+        Format::Json | Format::Jsonl => stand.json(&result.hash.to_string()) + "\n",
+    })?;
+    Ok(Exit::HELD)
 }
 
 fn machine(rerun: &Rerun) -> String {

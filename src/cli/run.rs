@@ -17,7 +17,7 @@ use crate::campaign::{
     self, Aim, COVERAGE_FILE, CampaignConfig, Coverage, EngineCoverage, LaneConfig, New, Outcome, PoolConfig, Store,
     Summary, WorkerCommand,
 };
-use crate::scenario::{Entry, Expect, Pairing, Place, Registry, Scenario, Skipped, parse_flag};
+use crate::scenario::{Case, Entry, Expect, Pairing, Place, Registry, Scenario, Skipped, parse_flag};
 
 /// A worker that has done so much is replaced.
 const TASKS_MAX: u32 = 5_000;
@@ -101,6 +101,7 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
     let bugs = |lane: usize| selection.pairings[lane].1.bugs().to_vec();
     let summary = Summary::of(&outcome, &selection.skipped, bugs);
     let written = write_results(&store, &summary, &outcome, &config);
+    write_reports(&config.pool.command, &args.out, &summary);
     let text = match args.format {
         Format::Human => summary_text::human(registry, &summary, &outcome, &args.out, Paint::for_stdout()),
         Format::Json => pretty(&with_run(&summary, &outcome, &args.out)),
@@ -170,6 +171,32 @@ fn write_results(store: &Store, summary: &Summary, outcome: &Outcome, config: &C
     let coverage = serde_json::to_string(&outcome.coverage).map_err(Failure::own)?;
     store.write(COVERAGE_FILE, &(coverage + "\n")).map_err(Failure::own)?;
     Ok(())
+}
+
+/// Writes `report.html` and `failure.json` beside the case of every finding. Each is made by a process of its own,
+/// because an engine runs in it once more; what cannot be made is said, and takes nothing away from the result.
+fn write_reports(command: &WorkerCommand, out: &Path, summary: &Summary) {
+    let mut done = std::collections::BTreeSet::new();
+    for case in summary.findings.iter().filter_map(|finding| finding.case.as_ref()) {
+        let path = out.join(case);
+        // A bucket has one report, that of its first case.
+        if !done.insert(path.parent().map(Path::to_path_buf)) {
+            continue;
+        }
+        // An engine that took its process down would do so again.
+        if !Case::read(&path).is_ok_and(|case| case.head.hash.is_some()) {
+            continue;
+        }
+        let mut show = std::process::Command::new(&command.program);
+        show.arg("show").arg(&path).arg("--report").arg(path.parent().unwrap_or(out));
+        show.envs(command.env.iter().map(|(key, value)| (key, value)));
+        show.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        match show.stderr(std::process::Stdio::piped()).output() {
+            Ok(done) if done.status.success() => {}
+            Ok(done) => say(&format!("no report: {}", plain(String::from_utf8_lossy(&done.stderr).trim()))),
+            Err(error) => say(&format!("no report of {}: {error}", path.display())),
+        }
+    }
 }
 
 /// The summary as it is printed: cases as paths from here, and how long it took.

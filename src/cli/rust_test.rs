@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 
 use super::args::ShowArgs;
 use super::exit::{Exit, Failure};
@@ -12,9 +12,6 @@ use crate::scenario::{Case, EngineChoice};
 /// `show --rust`.
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let path = &args.case;
-    if !args.rust {
-        return Err(Failure::usage(anyhow!("{}: in which form? expected `--rust`", path.display())));
-    }
     let case = Case::read(path).map_err(Failure::usage)?;
     // It has just been read as a case, so it is text and no longer than one may be.
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string()).map_err(Failure::own)?;

@@ -23,7 +23,7 @@ use crate::property::differential::{self, Differential, Reference};
 use crate::sched::{Estimates, PolicyConfig};
 use crate::sim::{RunResult, WorldConfig};
 use crate::tape::Tape;
-use crate::trace::Coverage;
+use crate::trace::{Coverage, Level, Recorder, Trace, Watchers};
 use crate::workload::Workload;
 
 /// What is known of a workload without its types.
@@ -182,6 +182,25 @@ impl Registry {
         Ok(self.run_keeping_tape(configuration, seed, plan, tape, None)?.0)
     }
 
+    /// The same run, recorded. It costs time and memory, so it is for failures that are known.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_traced(
+        &self,
+        configuration: &Configuration,
+        seed: u64,
+        plan: Option<&Table>,
+        tape: Tape,
+        level: Level,
+        around: Option<u64>,
+    ) -> Result<(RunResult, Trace), RunError> {
+        let mut recorder = Recorder::new(level, around);
+        let watchers = Watchers { coverage: None, observer: Some(&mut recorder) };
+        let (result, _) = self.run_watched(configuration, seed, plan, tape, watchers)?;
+        Ok((result, recorder.into_trace()))
+    }
+
     /// Runs it and gives the tape back, for an odometer to be advanced. Notes in `coverage`, if there is one,
     /// in which places of the engine's code it waited.
     ///
@@ -195,6 +214,17 @@ impl Registry {
         tape: Tape,
         coverage: Option<&mut Coverage>,
     ) -> Result<(RunResult, Tape), RunError> {
+        self.run_watched(configuration, seed, plan, tape, Watchers { coverage, observer: None })
+    }
+
+    fn run_watched(
+        &self,
+        configuration: &Configuration,
+        seed: u64,
+        plan: Option<&Table>,
+        tape: Tape,
+        watchers: Watchers<'_>,
+    ) -> Result<(RunResult, Tape), RunError> {
         let target = self.target(configuration)?;
         let mut judges = Vec::new();
         for name in &configuration.properties {
@@ -203,7 +233,7 @@ impl Registry {
             judges.push(if name == differential::NAME { self.differential(target.family()) } else { judge });
         }
         let rules = self.rules_named(&configuration.world.disk.rules)?;
-        target.run(&self.job(configuration, seed, plan), rules, &mut judges, tape, coverage)
+        target.run(&self.job(configuration, seed, plan), rules, &mut judges, tape, watchers)
     }
 
     /// The property that asks all engines of the family again, the engine of the run included.

@@ -19,7 +19,7 @@ use crate::property::differential::Content;
 use crate::sched::Origin;
 use crate::sim::{self, RunConfig, RunResult};
 use crate::tape::Tape;
-use crate::trace::Coverage;
+use crate::trace::Watchers;
 use crate::workload::{Knobs, Plan, Workload};
 
 /// Why a run cannot be made. Never a finding: the case or the program is not the right one.
@@ -120,7 +120,7 @@ pub(super) trait Target {
         rules: FaultRules,
         judges: &mut [Box<dyn Property>],
         tape: Tape,
-        coverage: Option<&mut Coverage>,
+        watchers: Watchers<'_>,
     ) -> Result<(RunResult, Tape), RunError>;
     /// What the engine holds after these transactions, asked calmly one after the other.
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String>;
@@ -200,7 +200,7 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
         rules: FaultRules,
         judges: &mut [Box<dyn Property>],
         tape: Tape,
-        coverage: Option<&mut Coverage>,
+        watchers: Watchers<'_>,
     ) -> Result<(RunResult, Tape), RunError> {
         let Configuration { engine, knobs, world, .. } = job.configuration;
         let workload = Shelf::<F>::find(job.shelf, &job.configuration.workload)?;
@@ -208,7 +208,7 @@ impl<F: Family, E: Engine<F>> Target for Bound<F, E> {
         let plan = Self::plan(job, workload)?;
         let config = RunConfig { seed: job.seed, options, plan, rules, world: world.clone() };
         let facts = workload.facts(knobs);
-        Ok(sim::run_keeping_tape::<F, E>(&config, workload, &facts, judges, tape, coverage))
+        Ok(sim::run_keeping_tape::<F, E>(&config, workload, &facts, judges, tape, watchers.for_a_while()))
     }
 
     fn replay(&self, transactions: &[Vec<Call>]) -> Result<Content, String> {

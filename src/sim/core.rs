@@ -12,6 +12,7 @@ use crate::aio::{CompletionError, Resource};
 use crate::disk::sim::{Finish, IoId, IoTurn, Pump, SimDisk, Submitted};
 use crate::sched::{Actors, Pick, Scheduler, Slot, Special};
 use crate::tape::{Actor, Ratio, RunHash, Stream, Tape, Timeline};
+use crate::trace::{ENABLED_SHOWN, Fact, What};
 
 /// The tag of the engine's own task; clients and I/O have tags beside it.
 pub(super) const TAG_ENGINE: u64 = u64::MAX;
@@ -99,6 +100,10 @@ pub(super) struct Core {
     /// The number of the turn that comes next.
     pub(super) turn: u64,
     pub(super) hazard: Hazard,
+    /// What has happened since the observer was last shown something; none when nobody watches.
+    pub(super) facts: Option<Vec<Fact>>,
+    /// Whether the turn was given inside a call of the engine.
+    pumped: bool,
     /// Read by the run after every call into the engine, without the lock.
     pump: Arc<PumpState>,
     idle_pumps: u32,
@@ -131,6 +136,8 @@ impl Core {
             timeline,
             turn: 0,
             hazard: Hazard::OFF,
+            facts: None,
+            pumped: false,
             pump,
             idle_pumps: 0,
             disk,
@@ -247,6 +254,7 @@ impl Core {
     fn absorb_submitted(&mut self) {
         let now = self.disk.now();
         self.disk.take_submitted(&mut self.tape, &mut self.submitted);
+        self.tell_submitted(now);
         for io in self.submitted.drain(..) {
             let slot = self.actors.add(io.actor, io.resource, TAG_IO);
             if self.io_ids.len() <= slot {
@@ -260,6 +268,43 @@ impl Core {
             }
         }
         self.deadline = self.disk.next_deadline();
+    }
+
+    /// Notes what happened in the last turn that was given.
+    pub(super) fn tell(&mut self, what: impl FnOnce() -> What) {
+        if let Some(facts) = &mut self.facts {
+            facts.push(Fact { turn: self.turn, what: what() });
+        }
+    }
+
+    fn tell_submitted(&mut self, now: u64) {
+        let Some(facts) = &mut self.facts else { return };
+        for io in &self.submitted {
+            let Some(about) = self.disk.about(io.id) else { continue };
+            let slow_until = (io.ready_at > now).then_some(io.ready_at);
+            let (path, offset, len) = (about.path, about.offset, about.len);
+            let what = What::Submit { io: io.actor, kind: io.kind, path, offset, len, slow_until };
+            facts.push(Fact { turn: self.turn, what });
+        }
+    }
+
+    fn tell_turn(&mut self, pick: Pick) {
+        let Some(facts) = &mut self.facts else { return };
+        let (actor, touches) = match pick {
+            Pick::Actor(slot) => (self.actors.actor(slot), self.actors.next(slot)),
+            Pick::Timer => (Actor::Timer, Resource::Unknown),
+            Pick::Crash => (Actor::Crash, Resource::Unknown),
+        };
+        let enabled = self.actors.enabled().map(|slot| self.actors.actor(slot)).take(ENABLED_SHOWN).collect();
+        let what = What::Turn {
+            actor,
+            enabled,
+            enabled_count: self.actors.enabled_count(),
+            touches,
+            tick: self.disk.now(),
+            pumped: self.pumped,
+        };
+        facts.push(Fact { turn: self.turn + 1, what });
     }
 
     fn release_delayed(&mut self) {
@@ -293,6 +338,9 @@ impl Core {
 
     #[inline]
     fn begin(&mut self, pick: Pick) -> Turn {
+        if self.facts.is_some() {
+            self.tell_turn(pick);
+        }
         let turn = match pick {
             Pick::Actor(slot) => {
                 let share = self.actors.share(slot);
@@ -331,9 +379,14 @@ impl Core {
     pub(super) fn io_turn(&mut self, slot: Slot, id: IoId) -> Option<Finish> {
         let resource = self.actors.next(slot);
         self.hazard.after_barrier = is_barrier(resource);
+        let io = self.actors.actor(slot);
         match self.disk.turn(id, &mut self.tape) {
-            IoTurn::Applied => None,
+            IoTurn::Applied => {
+                self.tell(|| What::Apply { io, fault: None });
+                None
+            }
             IoTurn::Finished(finish) => {
+                self.tell(|| What::Complete { io, outcome: finish.outcome.clone(), fault: finish.fault });
                 self.actors.remove(slot);
                 Some(finish)
             }
@@ -362,7 +415,9 @@ impl Pump for SimPump {
         core.absorb();
         let others: Vec<Slot> = core.actors.enabled().filter(|&slot| !core.actors.is_io(slot)).collect();
         others.iter().for_each(|&slot| core.actors.disable(slot));
+        core.pumped = true;
         let turn = core.next_turn(After::Keep);
+        core.pumped = false;
         let now = core.turn;
         others.iter().for_each(|&slot| core.actors.enable(slot, now));
         core.idle_pumps = if matches!(turn, Turn::Stalled) { core.idle_pumps + 1 } else { 0 };
@@ -405,6 +460,8 @@ pub(super) fn advance(core: &mut Core, disk: &SimDisk) -> Vec<crate::aio::Comple
         disk.tick(deadline.saturating_sub(disk.now()));
     }
     let due = disk.take_due();
+    let tick = disk.now();
+    core.tell(|| What::Advance { tick, due: due.len() });
     core.release_delayed();
     due
 }

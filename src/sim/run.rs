@@ -25,13 +25,13 @@ use super::core::{After, Core, Hazard, PUMP_CRASHED, PumpState, SimPump, Task, T
 use super::ready::ReadySet;
 use super::result::{ImageCounts, OpCounts, RunResult};
 use crate::aio::{Completion, IOCompletions, IOResult, IoKind, Resource};
-use crate::disk::sim::{CrashReport, Finish, SimDisk};
+use crate::disk::sim::{CrashReport, FileShape, Finish, SimDisk};
 use crate::engine::{Connection, Engine, EngineError, Env, Family, Reply, Role};
 use crate::history::{Class, CrashKind, Datum, Event, Fact, History, OpId, Outcome};
 use crate::property::{Finding, Property, RunRecord, Verdict};
 use crate::sched::{Mode, PolicyConfig, Scheduler, Slot};
 use crate::tape::{Actor, ENGINE, Ratio, RunHash, Stream, Tape};
-use crate::trace::{self, Coverage, Effect, Observer};
+use crate::trace::{Coverage, Fact as Seen, Observer, Watchers, What};
 use crate::workload::{Transaction, Workload};
 
 use image::{Aside, Point};
@@ -73,20 +73,20 @@ pub fn run_observed<'a, F: Family, E: Engine<F>>(
     run.conclude()
 }
 
-/// Makes one run and gives the tape back, for an odometer to be advanced. Notes in `coverage`, if there is one,
-/// in which places of the engine's code it waited.
+/// Makes one run, watched, and gives the tape back, for an odometer to be advanced.
 pub fn run_keeping_tape<'a, F: Family, E: Engine<F>>(
     config: &'a RunConfig<F>,
     workload: &'a dyn Workload<F>,
-    facts: &[(&'static str, Datum)],
+    facts: &'a [(&'static str, Datum)],
     properties: &'a mut [Box<dyn Property>],
     tape: Tape,
-    mut coverage: Option<&'a mut Coverage>,
+    watchers: Watchers<'a>,
 ) -> (RunResult, Tape) {
+    let Watchers { mut coverage, observer } = watchers;
     if let Some(coverage) = coverage.as_deref_mut() {
         coverage.begin_run();
     }
-    let mut run = Run::<F, E>::new(config, workload, facts, properties, tape, None);
+    let mut run = Run::<F, E>::new(config, workload, facts, properties, tape, observer);
     run.coverage = coverage;
     let _ = run.live();
     let core = Arc::clone(&run.core);
@@ -172,6 +172,8 @@ struct Run<'a, F: Family, E: Engine<F>> {
     ops: OpCounts,
     findings: Vec<Finding>,
     limits_reached: Vec<String>,
+    /// The files as the observer was last shown them.
+    shapes: Vec<FileShape>,
 }
 
 impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
@@ -208,7 +210,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         clients.push(client(script, ENGINE, &config.plan.setup));
         let job_waker = ready.waker(script + 1);
         let pump = Arc::new(PumpState::default());
-        let core = Core::new(tape, scheduler, disk.clone(), ready, tasks, Arc::clone(&pump));
+        let mut core = Core::new(tape, scheduler, disk.clone(), ready, tasks, Arc::clone(&pump));
+        core.facts = observer.is_some().then(Vec::new);
         let core = Arc::new(Mutex::new(core));
         disk.set_pump(Some(Arc::new(SimPump { core: Arc::clone(&core), disk: disk.clone() })));
         Self {
@@ -251,15 +254,19 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             ops: OpCounts::default(),
             findings: Vec::new(),
             limits_reached: Vec::new(),
+            shapes: Vec::new(),
         }
     }
 
     /// The whole life of a run; an error means that it ended early.
     fn live(&mut self) -> Result<(), Stop> {
         self.set_faults(false);
+        self.phase("open");
         self.open()?;
+        self.phase("set-up");
         let config = self.config;
         self.play_script(&config.plan.setup)?;
+        self.phase("run");
         self.connect_clients()?;
         self.set_faults(true);
         self.arm(self.config.world.crash.rate);
@@ -269,11 +276,13 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             }
             self.crash_after(stop)?;
             self.recover_and_verify()?;
+            self.phase("run");
             self.connect_clients()?;
             self.set_faults(true);
             self.arm(self.config.world.crash.rate);
         }
         self.come_to_rest()?;
+        self.phase("verify");
         self.verify()?;
         self.probe(0)?;
         self.restart()?;
@@ -285,6 +294,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn come_to_rest(&mut self) -> Result<(), Stop> {
         self.disarm();
         self.set_faults(false);
+        self.phase("rest");
         self.core.lock().scheduler.enter(Mode::Fair);
         let clients = self.clients.len() - 1;
         for index in 0..clients {
@@ -303,9 +313,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn restart(&mut self) -> Result<(), Stop> {
         let crash = &self.config.world.crash;
         let kind = if crash.rate.is_zero() { CrashKind::Kill } else { self.draw_crash_kind() };
+        self.phase("restart");
         self.crash(kind);
         self.open()?;
-        self.note_fact(Fact::Recovered);
+        self.note_recovered();
         self.verify()
     }
 
@@ -314,7 +325,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn drive(&mut self, goal: Goal) -> Result<(), Stop> {
         self.progress_turn = self.turn;
         while !self.reached(goal) {
-            self.one_turn()?;
+            let given = self.one_turn();
+            self.show();
+            given?;
             match self.pump.load(Ordering::Relaxed) {
                 0 => {}
                 PUMP_CRASHED => return Err(Stop::Crash),
@@ -354,10 +367,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             }
             Turn::Task { slot, task: Task::Io(id) } => {
                 let actor = core.actors.actor(slot);
-                let seen = (core.actors.enabled_count(), core.actors.next(slot));
+                let resource = core.actors.next(slot);
                 let finish = core.io_turn(slot, id);
                 drop(core);
-                self.io_turn(actor, finish, seen)
+                self.io_turn(actor, finish, resource)
             }
             Turn::Task { slot, task: Task::Engine } => {
                 drop(core);
@@ -366,7 +379,6 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             Turn::Timer => {
                 let due = advance(&mut core, &self.disk);
                 drop(core);
-                self.show(Actor::Timer, Effect::Advanced { now: self.disk.now() });
                 due.iter().try_for_each(|completion| self.guarded(|| completion.complete(0)))
             }
             Turn::Crash => Err(Stop::Crash),
@@ -377,21 +389,16 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
     }
 
-    fn io_turn(&mut self, actor: Actor, finish: Option<Finish>, seen: (usize, Resource)) -> Result<(), Stop> {
-        let outcome = finish.as_ref().map(|finish| finish.outcome.clone());
+    fn io_turn(&mut self, actor: Actor, finish: Option<Finish>, resource: Resource) -> Result<(), Stop> {
+        let reported = finish.is_some();
         if let (Some(finish), Actor::Io { connection, op, .. }) = (finish, actor) {
             // What a callback submits belongs to the operation whose I/O it is.
             self.disk.set_issuer(connection, op);
             self.guarded(|| finish.run())?;
         }
-        let (enabled, resource) = seen;
-        if let Some(observer) = self.observer.as_deref_mut() {
-            let effect = outcome.as_ref().map_or(Effect::Applied, |outcome| Effect::Reported { outcome });
-            observer.turn(&trace::Turn { number: self.turn - 1, actor, enabled, resource, effect });
-        }
         match resource {
             Resource::File { kind: IoKind::Read, .. } => Ok(()),
-            _ if outcome.is_some() => self.perhaps_images(Point::Reported(actor)),
+            _ if reported => self.perhaps_images(Point::Reported(actor)),
             _ => self.perhaps_images(Point::Applied(actor)),
         }
     }
@@ -448,9 +455,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             }
         }
         if self.observer.is_some() {
-            let op = self.clients[index].running.as_ref().map(|running| running.id);
-            let actor = Actor::Connection(self.clients[index].id);
-            self.show(actor, Effect::Waits { op, label: completion.label(), blocked });
+            let client = &self.clients[index];
+            let (connection, op) = (client.id, client.running.as_ref().map(|running| running.id));
+            let (label, spinning) = (*completion.label(), completion.is_spin());
+            self.tell(|| What::Yield { connection, op, label, blocked, spinning });
         }
         let upset = self.upset(index, blocked);
         let client = &mut self.clients[index];
@@ -481,15 +489,24 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         }
         let client = &mut self.clients[index];
         client.finished(running.role, !matches!(outcome, Outcome::Ok(_)));
-        let id = client.id;
-        self.show(Actor::Connection(id), Effect::Returned { op: Some(running.id) });
-        self.note_return(index, running.id, outcome, order)?;
+        self.note_return(index, running.id, outcome, order, false)?;
         self.after = self.after_op(slot, index);
-        let (connection, op) = (id, self.clients[index].ordinal);
+        let (connection, op) = (self.clients[index].id, self.clients[index].ordinal);
         self.perhaps_images(Point::Answer { connection, op, steps: running.steps })
     }
 
-    fn note_return(&mut self, index: usize, op: OpId, outcome: Outcome, order: Option<u64>) -> Result<(), Stop> {
+    fn note_return(
+        &mut self,
+        index: usize,
+        op: OpId,
+        outcome: Outcome,
+        order: Option<u64>,
+        abandoned: bool,
+    ) -> Result<(), Stop> {
+        if self.observer.is_some() {
+            let (connection, outcome) = (self.clients[index].id, outcome.clone());
+            self.tell(|| What::Return { op, connection, outcome, order, abandoned });
+        }
         self.outcome = RunHash::new();
         match &outcome {
             Outcome::Ok(value) => {
@@ -535,6 +552,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let running = client.running.insert(running);
         let connection = client.connection.as_mut().expect("a client that runs is connected");
         let started = catch_unwind(AssertUnwindSafe(|| connection.start(&running.op)));
+        if self.observer.is_some() {
+            let (connection, ordinal, call) = (self.clients[index].id, self.clients[index].ordinal, call.clone());
+            self.tell(|| What::Invoke { op: id, connection, ordinal, transaction, call });
+        }
         self.note(process, Fact::Invoke { op: id, transaction, call })?;
         match started {
             Ok(()) => Ok(true),
@@ -598,7 +619,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let running = client.running.take().expect("an operation is under way");
         client.finished(Role::Rollback, true);
         client.give_up();
-        self.note_return(index, running.id, Outcome::Unknown(Class::Interrupted), None)?;
+        self.note_return(index, running.id, Outcome::Unknown(Class::Interrupted), None, true)?;
         if let Err(panic) = given_up {
             return Err(self.panicked(Some(index), &panic_text(panic)));
         }
@@ -665,7 +686,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             Ok(Err(error)) => Err(error),
             Err(panic) => return Err(self.panicked(None, &panic_text(panic))),
         };
-        self.show(Actor::Connection(ENGINE), Effect::Returned { op: None });
+        if self.observer.is_some() {
+            let name = if matches!(job, Job::Open) { "open" } else { "check" };
+            let problems = result.as_ref().map_or_else(|error| vec![error.to_string()], Clone::clone);
+            self.tell(|| What::JobDone { job: name, problems });
+        }
         self.job_result = result;
         self.job = None;
         self.after = After::Remove(slot);
@@ -679,7 +704,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         if let Some(coverage) = self.coverage.as_deref_mut() {
             coverage.passed_alone(completion.label());
         }
-        self.show(Actor::Connection(ENGINE), Effect::Waits { op: None, label: completion.label(), blocked });
+        let (label, spinning) = (*completion.label(), completion.is_spin());
+        self.tell(|| What::Yield { connection: ENGINE, op: None, label, blocked, spinning });
         if blocked {
             completion.set_waker(&self.job_waker);
             self.job_waiting = Some(completion);
@@ -709,7 +735,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         client.connection = Some(connection);
         client.process = self.next_process;
         self.next_process += 1;
-        let actor = Actor::Connection(client.id);
+        let (connection, process) = (client.id, client.process);
+        self.tell(|| What::Connected { connection, process });
+        let actor = Actor::Connection(connection);
         self.core.lock().add_client(actor, index);
         Ok(())
     }
@@ -802,16 +830,17 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             let _ = self.guarded(|| completion.abort());
         }
         self.drop_everything();
-        self.last_crash = Some(self.draws(|tape| self.disk.crash(kind, tape)));
+        let report = self.draws(|tape| self.disk.crash(kind, tape));
         if kind == CrashKind::Kill && self.config.world.crash.kill_writes_back {
             self.disk.write_back();
         }
+        self.tell(|| What::Crash { report: report.clone() });
+        self.last_crash = Some(report);
         self.core.lock().clear();
         self.pump.store(0, Ordering::Relaxed);
         self.after = After::Keep;
         self.crashes += 1;
         self.engine_ordinal = self.crashes * ENGINE_ORDINALS_PER_LIFE;
-        self.show(Actor::Crash, Effect::Crashed { kind });
         self.note_fact(Fact::Crash { kind });
     }
 
@@ -820,6 +849,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         for index in 0..self.clients.len() {
             let connection = self.clients[index].connection.take();
             self.ops.pending += u64::from(self.clients[index].running.is_some());
+            if let Some(op) = self.clients[index].running.as_ref().map(|running| running.id) {
+                let connection = self.clients[index].id;
+                self.tell(|| What::CutOff { op, connection });
+            }
             self.clients[index].disconnect();
             if let Some(connection) = connection {
                 let _ = self.guarded(|| connection.crash());
@@ -834,6 +867,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
 
     /// Opens the engine on what survived, perhaps through further crashes, and looks at what it made of it.
     fn recover_and_verify(&mut self) -> Result<(), Stop> {
+        self.phase("recover");
         loop {
             self.set_faults(true);
             self.arm_recovery();
@@ -843,8 +877,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             }
         }
         self.disarm();
-        self.note_fact(Fact::Recovered);
+        self.note_recovered();
         self.set_faults(false);
+        self.phase("verify");
         self.verify()
     }
 
@@ -855,6 +890,11 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         // A stored schedule may hold a crash here even though this draw would not.
         let allowed = !chance.is_zero() && self.crashes < self.config.world.crash.crashes_max;
         self.core.lock().hazard.allowed = allowed;
+    }
+
+    fn note_recovered(&mut self) {
+        self.tell(|| What::Recovered);
+        self.note_fact(Fact::Recovered);
     }
 
     // ---- what is wrong ----
@@ -1035,13 +1075,45 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let _ = self.note(process, fact);
     }
 
-    fn show(&mut self, actor: Actor, effect: Effect<'_>) {
-        if let Some(observer) = self.observer.as_deref_mut() {
-            let core = self.core.lock();
-            let enabled = core.actors.enabled_count();
-            let resource = core.actors.current().map_or(Resource::Unknown, |slot| core.actors.next(slot));
-            drop(core);
-            observer.turn(&trace::Turn { number: self.turn.saturating_sub(1), actor, enabled, resource, effect });
+    /// Notes what happened, when somebody watches.
+    fn tell(&self, what: impl FnOnce() -> What) {
+        if self.observer.is_some() {
+            self.core.lock().tell(what);
+        }
+    }
+
+    /// What ended the run before its time.
+    fn tell_end(&mut self) {
+        if self.observer.is_some() {
+            let found = self.findings.iter().map(|finding| finding.sentence.clone());
+            for reason in found.chain(self.limits_reached.iter().cloned()).collect::<Vec<_>>() {
+                self.tell(|| What::Ended { reason });
+            }
+            self.show();
+        }
+    }
+
+    fn phase(&self, name: &'static str) {
+        self.tell(|| What::Phase { name });
+    }
+
+    /// Shows the observer what has happened since it was last shown something.
+    fn show(&mut self) {
+        let Some(observer) = self.observer.as_deref_mut() else { return };
+        let mut core = self.core.lock();
+        let turn = core.turn;
+        let facts = core.facts.as_mut().map(std::mem::take).unwrap_or_default();
+        drop(core);
+        facts.into_iter().for_each(|fact| observer.fact(fact));
+        if observer.wants_state(turn) {
+            let now = self.disk.shapes();
+            if now != self.shapes {
+                let changed = now.iter().filter(|file| !self.shapes.contains(file)).cloned().collect();
+                let gone = self.shapes.iter().filter(|old| now.iter().all(|file| file.path != old.path));
+                let gone = gone.map(|file| std::sync::Arc::clone(&file.path)).collect();
+                observer.fact(Seen { turn, what: What::State { files: changed, gone } });
+                self.shapes = now;
+            }
         }
     }
 
@@ -1049,6 +1121,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
 
     /// Ends everything that lives, for good.
     fn lay_down(&mut self) {
+        self.phase("end");
+        self.tell_end();
         for completion in &self.disk.freeze() {
             let _ = self.guarded(|| completion.abort());
         }

@@ -373,7 +373,7 @@ fn the_odometer_proves_how_many_interleavings_lose_an_increment() {
             &[],
             &mut [],
             tape,
-            None,
+            crate::trace::Watchers::default(),
         );
         lost += u32::from(outcomes(&result)[2] == "ok 1");
         runs += 1;
@@ -548,8 +548,8 @@ fn coverage_names_the_lines_in_which_connections_waited_and_changes_no_run() {
     let config = config(&acts, WorldConfig::default());
     for seed in 0..40 {
         let tape = Tape::seeded(seed);
-        let (covered, _) =
-            super::run_keeping_tape::<Acts, Actor>(&config, &Script, &[], &mut [], tape, Some(&mut coverage));
+        let watchers = crate::trace::Watchers { coverage: Some(&mut coverage), observer: None };
+        let (covered, _) = super::run_keeping_tape::<Acts, Actor>(&config, &Script, &[], &mut [], tape, watchers);
         assert_eq!(covered.hash, run::<Acts, Actor>(&config, &Script, &[], &mut [], Tape::seeded(seed)).hash);
     }
     let gain = coverage.take_gain();

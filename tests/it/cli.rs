@@ -8,6 +8,8 @@ mod cases;
 mod exits;
 #[path = "cli/power.rs"]
 mod power;
+#[path = "cli/reports.rs"]
+mod reports;
 #[path = "cli/scenarios.rs"]
 mod scenarios;
 #[path = "cli/verbs.rs"]
@@ -88,6 +90,7 @@ impl Room {
         for bucket in std::fs::read_dir(self.path().join(out)).unwrap().map(|entry| entry.unwrap().path()) {
             if bucket.is_dir() {
                 let files = std::fs::read_dir(&bucket).unwrap().map(|entry| entry.unwrap().path());
+                let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "case"));
                 cases.extend(files.map(|file| file.strip_prefix(self.path()).unwrap().to_str().unwrap().to_string()));
             }
         }

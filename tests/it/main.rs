@@ -23,6 +23,7 @@ mod pinned;
 mod property;
 #[cfg(unix)]
 mod real;
+mod report;
 mod sched;
 #[cfg(feature = "sqlite")]
 mod sql;

@@ -38,7 +38,7 @@ use parking_lot::{Mutex, MutexGuard};
 pub use config::{DiskConfig, DiskConfigError, FailedSync, FaultClasses, MediaFault, SECTOR_BYTES, SurvivorWeights};
 pub use flight::IoId;
 pub use image::PAGE_BYTES;
-pub use report::{CrashReport, FileFate, NameFate, Selection};
+pub use report::{CrashReport, FileFate, FileShape, IoAbout, NameFate, Selection};
 pub use rule::{Dice, FaultRule, FaultRules, IoFacts, Strike};
 pub use stats::DiskStats;
 
@@ -282,6 +282,33 @@ impl SimDisk {
         let world = &state.world;
         let bytes = |id: &FileId| world.files[id.0 as usize].cache.to_vec();
         world.names.now.iter().map(|(path, id)| (path.to_string(), bytes(id))).collect()
+    }
+
+    /// Every file with its length and what a crash could still lose of it, sorted by path.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<FileShape> {
+        let state = self.lock();
+        let world = &state.world;
+        let shape = |(path, id): (&Arc<str>, &FileId)| {
+            let file = &world.files[id.0 as usize];
+            let (len, durable_len) = (file.cache.len(), file.medium.len());
+            FileShape { path: Arc::clone(path), len, durable_len, unsynced: file.pending.len() }
+        };
+        world.names.now.iter().map(shape).collect()
+    }
+
+    /// What an operation in flight is about.
+    #[must_use]
+    pub fn about(&self, id: IoId) -> Option<IoAbout> {
+        let mut state = self.lock();
+        let State { flights, world, .. } = &mut *state;
+        let op = &flights.get(id)?.op;
+        let (offset, len) = op.range();
+        let path = match op {
+            Op::Rename { from, to } => format!("{from} -> {to}").into(),
+            op => Arc::clone(turn::path(&world.files, op)),
+        };
+        Some(IoAbout { path, offset, len })
     }
 
     /// The time, in ticks. It never jumps, unlike what engines see by [`Io::now`].

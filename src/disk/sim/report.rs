@@ -86,6 +86,30 @@ pub struct NameFate {
     pub betrayed: bool,
 }
 
+/// A file at one moment, as far as it is cheap to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileShape {
+    /// Its name.
+    pub path: Arc<str>,
+    /// How long everybody sees it, in bytes.
+    pub len: u64,
+    /// How long it surely is on the medium, in bytes.
+    pub durable_len: u64,
+    /// Changes that a crash could still lose.
+    pub unsynced: usize,
+}
+
+/// What an operation in flight is about, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IoAbout {
+    /// The file's or directory's name; both names of a rename.
+    pub path: Arc<str>,
+    /// The first byte; the new length of a truncation.
+    pub offset: u64,
+    /// How many bytes are asked for; 0 where it is not a matter of bytes.
+    pub len: u64,
+}
+
 impl fmt::Display for CrashReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind.name())?;

@@ -325,7 +325,8 @@ impl Turn<'_> {
     }
 }
 
-fn path<'a>(files: &'a [FileState], op: &'a Op) -> &'a Arc<str> {
+/// The name that `op` is about.
+pub(super) fn path<'a>(files: &'a [FileState], op: &'a Op) -> &'a Arc<str> {
     match op {
         Op::Remove { path } | Op::Rename { from: path, .. } | Op::SyncDirectory { directory: path, .. } => path,
         _ => op.file().map(|file| &files[file.0 as usize].path).expect("other operations have a file"),
