@@ -1,7 +1,8 @@
 //! Which failures are one and the same: property, anomaly, resources and fault kinds, on one engine.
 //!
 //! Digits are left out of resources, so that key `k3` and key `k7` are one bucket; fault kinds are taken by
-//! class, so that a slow disk beside the crash makes no second one. The name is fit for a folder.
+//! class, so that a slow disk beside the crash makes no second one. A panic is told from another by its message
+//! and the functions it came from. The name is fit for a folder.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,10 @@ pub fn bucket(engine: &str, finding: &StoredFinding, ran: &Ran) -> String {
     hash.fold_bytes(finding.anomaly.as_bytes());
     let resources: BTreeSet<String> = finding.resources.iter().map(|resource| without_digits(resource)).collect();
     resources.iter().for_each(|resource| hash.fold_bytes(resource.as_bytes()));
+    if finding.anomaly == "panic" {
+        hash.fold_bytes(without_digits(&finding.sentence).as_bytes());
+        ran.frames.iter().for_each(|frame| hash.fold_bytes(without_digits(frame).as_bytes()));
+    }
     fault_classes(ran).iter().for_each(|class| hash.fold_bytes(class.as_bytes()));
     let name = slug(&format!("{}-{}", finding.property, finding.anomaly));
     format!("{name}-{:08x}", hash.fingerprint().0 as u32)
@@ -78,6 +83,20 @@ mod tests {
         assert_ne!(bucket("dinghy", &finding("torn-commit", "k3"), &calm), first);
         assert_ne!(bucket("dinghy", &finding("lost-commit", "k3"), &crashed), first);
         assert_ne!(bucket("dinghy+lost-update", &finding("lost-commit", "k3"), &calm), first);
+    }
+
+    #[test]
+    fn panics_are_told_apart_by_message_and_function() {
+        let name = |sentence: &str, frames: &[&str]| {
+            let finding = StoredFinding { sentence: sentence.into(), ..finding("panic", "") };
+            let frames = frames.iter().map(ToString::to_string).collect();
+            bucket("dinghy", &finding, &Ran { frames, ..Ran::default() })
+        };
+        let first = name("c0 panicked: page 7 is not pinned", &["pager::read"]);
+        assert_eq!(name("c12 panicked: page 31 is not pinned", &["pager::read"]), first);
+        assert_ne!(name("c0 panicked: page 7 is not clean", &["pager::read"]), first);
+        assert_ne!(name("c0 panicked: page 7 is not pinned", &["tree::split"]), first);
+        assert_ne!(name("c0 panicked: page 7 is not pinned", &[]), first);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! What comes out depends on the seeds alone, not on how many workers there were or who was faster; a budget in
 //! time and an interruption cut the seeds, nothing else.
 
+mod memory;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,15 +13,20 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::build::build_fingerprint;
-use super::coverage::{Coverage, Gathering, Source};
+use super::coverage::{Gathering, Source};
+use super::evidence::{finished_case, of_death};
+use super::journal::{Journal, Note};
 use super::lane::{Lane, LaneConfig};
+use super::manifest::{Manifest, Progressed};
+use super::outcome::{NotRepeated, Outcome};
+use super::pace::Pace;
 use super::pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerId};
 use super::progress::{Progress, State};
-use super::protocol::{Answer, FirstDivergence, Hello, Pilot, Ran, Request, ScenarioText, Spot, Task};
+use super::protocol::{Answer, Hello, Pilot, Ran, Request, ScenarioText, Spot, Task};
+use super::shard::Shard;
 use super::store::{Store, StoreError};
 use super::suspect::{Next, Suspect, Unstable, is_same};
-use super::tally::Tally;
-use crate::scenario::{Case, Scenario, ShrunkFacts, Size, StoredFinding};
+use crate::scenario::{Case, Scenario};
 use crate::tape::{Fingerprint, stream_seed};
 use crate::trace::Gain;
 
@@ -85,75 +92,14 @@ impl Interrupts {
     }
 }
 
-/// What a campaign came to.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The lanes, in the order in which they were given.
-    pub lanes: Vec<(LaneConfig, Tally)>,
-    /// What was found, by lane and bucket.
-    pub findings: Vec<Found>,
-    /// What did not repeat.
-    pub unstable: Vec<NotRepeated>,
-    /// Runs that were executed a second time and were the same.
-    pub repeated: u64,
-    /// Workers that were replaced because they went down.
-    pub workers_lost: u64,
-    /// It was stopped before its end.
-    pub interrupted: bool,
-    /// It ended because its time was over.
-    pub budget_spent: bool,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// What its runs passed through; repeated runs and those beyond a first finding are among them.
-    pub coverage: Coverage,
-}
-
-/// A confirmed finding.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The lane's place in [`Outcome::lanes`].
-    pub lane: usize,
-    /// Its bucket.
-    pub bucket: String,
-    /// The lowest seed that shows it.
-    pub seed: u64,
-    /// How many seeds show it.
-    pub seeds: u64,
-    /// What it is.
-    pub finding: StoredFinding,
-    /// Turns of the run.
-    pub turns: u64,
-    /// Crashes of the run.
-    pub crashes: u64,
-    /// Faults of the run, by kind.
-    pub faults: BTreeMap<String, u64>,
-    /// Its case, relative to the folder of results; none when it was stopped before it was written.
-    pub case: Option<String>,
-    /// How large it was when it was found, and what came of making it smaller, if that was tried.
-    pub sizes: (Option<Size>, Option<ShrunkFacts>),
-}
-
-/// A seed that did not repeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotRepeated {
-    /// The lane's place in [`Outcome::lanes`].
-    pub lane: usize,
-    /// The seed.
-    pub seed: u64,
-    /// What differed.
-    pub sentence: String,
-    /// Where.
-    pub divergence: Option<FirstDivergence>,
-}
-
-/// Runs a campaign to its end.
+/// Runs a campaign to its end. One that finds goes on from what the journal in its folder says is finished.
 ///
 /// # Errors
 /// When a worker cannot be started, a result cannot be written, or a worker refuses its task.
 pub fn run(
     config: &CampaignConfig,
     scenarios: &[Scenario],
-    lanes: Vec<LaneConfig>,
+    mut manifest: Manifest,
     store: &Store,
     progress: &mut dyn Progress,
     interrupts: &Interrupts,
@@ -162,10 +108,20 @@ pub fn run(
         .iter()
         .map(|scenario| ScenarioText { name: scenario.name.clone(), entries: scenario.entries().to_vec() });
     let hello = Hello { scenarios: texts.collect(), memory_max: config.pool.memory_max, build: None };
+    let mut journal = None;
+    let mut recalled = Vec::new();
+    if config.aim == Aim::Find {
+        manifest.build = build_fingerprint();
+        let (opened, notes) = Journal::open(store, &manifest)?;
+        (journal, recalled) = (Some(opened), notes);
+    }
+    let shard = manifest.shards.first().copied().unwrap_or(Shard::WHOLE);
     let mut hunt = Hunt {
-        lanes: lanes.into_iter().map(Lane::new).collect(),
+        lanes: manifest.lanes.iter().cloned().map(|config| Lane::new(config, shard)).collect(),
         pool: Pool::new(config.pool.clone(), hello),
         store,
+        journal,
+        recalled,
         tasks: BTreeMap::new(),
         tickets: 0,
         pilots: 0,
@@ -176,24 +132,17 @@ pub fn run(
         chosen: BTreeMap::new(),
         cases: BTreeMap::new(),
         unstable: Vec::new(),
-        repeated: 0,
-        workers_lost: 0,
+        pace: Pace::default(),
         state: State::default(),
         coverage: Gathering::default(),
         started: Instant::now(),
         deadline: config.budget.map(|budget| Instant::now() + budget),
         aim: config.aim,
-        budget_spent: false,
-        elapsed: Duration::ZERO,
-        build: None,
+        build: manifest.build,
     };
     hunt.send_pilots();
     hunt.go(progress, interrupts)?;
-    hunt.settle();
-    if let Some(budget) = config.shrink_budget.filter(|budget| !budget.is_zero()) {
-        hunt.shrink(budget, progress, interrupts)?;
-    }
-    hunt.finish(interrupts)
+    hunt.finish(manifest, config.shrink_budget, progress, interrupts)
 }
 
 /// Why a task was sent.
@@ -215,6 +164,9 @@ struct Hunt<'a> {
     lanes: Vec<Lane>,
     pool: Pool,
     store: &'a Store,
+    journal: Option<Journal>,
+    /// What an earlier start of this campaign has finished; taken up when the pilots are back.
+    recalled: Vec<Note>,
     tasks: BTreeMap<Ticket, Sent>,
     tickets: Ticket,
     /// Pilot runs that are still out; no seed is started before they are back.
@@ -226,27 +178,26 @@ struct Hunt<'a> {
     /// Whose lane's turn it is.
     turn: usize,
     suspects: Vec<(usize, String, Suspect)>,
-    /// The lowest seed under suspicion, by lane and bucket.
-    chosen: BTreeMap<(usize, String), u64>,
+    /// The seed that shows a bucket best so far, by its turns and then by itself.
+    chosen: BTreeMap<(usize, String), (u64, u64)>,
     cases: BTreeMap<(usize, String, u64), String>,
     unstable: Vec<NotRepeated>,
-    repeated: u64,
-    workers_lost: u64,
+    pace: Pace,
     state: State,
     coverage: Gathering,
     started: Instant,
     deadline: Option<Instant>,
     aim: Aim,
-    budget_spent: bool,
-    /// How long the search took, making findings smaller left out.
-    elapsed: Duration,
-    build: Option<Option<Fingerprint>>,
+    build: Option<Fingerprint>,
 }
 
 impl Hunt<'_> {
     fn go(&mut self, progress: &mut dyn Progress, interrupts: &Interrupts) -> Result<(), CampaignError> {
         loop {
             let stopping = interrupts.count() > 0 || self.is_late();
+            if self.pilots == 0 && !self.recalled.is_empty() {
+                self.recall(progress)?;
+            }
             self.dispatch(stopping)?;
             let nothing_left = self.pool.outstanding() == 0 && self.urgent.is_empty();
             if nothing_left && (stopping || self.again.is_empty()) || interrupts.count() > 1 {
@@ -255,8 +206,12 @@ impl Hunt<'_> {
             for event in self.pool.next(Duration::from_millis(LOOK_AROUND_MS)) {
                 self.handle(event, progress)?;
             }
+            if let Some(journal) = &mut self.journal {
+                journal.flush()?;
+            }
             self.state.total = self.total();
             progress.tick(self.state);
+            self.sample();
         }
     }
 
@@ -332,16 +287,17 @@ impl Hunt<'_> {
 
     fn handle(&mut self, event: Event, progress: &mut dyn Progress) -> Result<(), CampaignError> {
         match event {
-            Event::Answered { ticket, worker, answer, gain } => {
+            Event::Answered { ticket, worker, answer, took, gain } => {
                 let Some(sent) = self.tasks.remove(&ticket) else { return Ok(()) };
                 if let (Task::Search(spot), Some(gain)) = (&sent.task, gain) {
                     self.passed(worker, spot, &gain);
                 }
+                self.watch(&sent, &answer, took);
                 self.answered(sent, worker, answer, progress)
             }
             Event::Lost { ticket, death } => {
                 let Some(sent) = self.tasks.remove(&ticket) else { return Ok(()) };
-                self.workers_lost += 1;
+                self.pace.workers_lost += 1;
                 self.lost(sent, &death, progress)
             }
             Event::HandedBack { ticket } => {
@@ -388,11 +344,13 @@ impl Hunt<'_> {
                     let purpose = Purpose::Repeat { lane, seed, first: ran.clone() };
                     self.urgent.push_back(Sent { purpose, task: sent.task, placement: Placement::Not(worker) });
                 }
+                self.note(|| Note::Ran { lane, seed, death: None, ran: ran.clone() });
                 self.result(lane, seed, *ran, None, progress)
             }
             (Purpose::Repeat { lane, seed, first }, Answer::Ran(second)) => {
                 if is_same(&first, &second) {
-                    self.repeated += 1;
+                    self.pace.repeated += 1;
+                    self.note(|| Note::Repeated { lane, seed });
                     return Ok(());
                 }
                 let suspect = Suspect::unequal(self.spot(lane, seed), *first, &second);
@@ -415,7 +373,9 @@ impl Hunt<'_> {
             }
             Purpose::Search { lane, seed } => {
                 progress.note(&format!("a worker went down and was replaced: {}", death.detail));
-                self.result(lane, seed, of_death(death), Some(death.kind), progress)
+                let (ran, death) = (of_death(death), Some(death.kind));
+                self.note(|| Note::Ran { lane, seed, death, ran: Box::new(ran.clone()) });
+                self.result(lane, seed, ran, death, progress)
             }
             Purpose::Repeat { lane, seed, .. } => {
                 let sentence = format!("the seed ended well and then took its process down: {}", death.detail);
@@ -438,11 +398,11 @@ impl Hunt<'_> {
         let bucket = self.lanes[lane].bucket(&ran);
         self.lanes[lane].take(seed, ran.clone());
         let Some(bucket) = bucket.filter(|_| self.aim == Aim::Find) else { return Ok(()) };
-        let place = (lane, bucket.clone());
-        if self.lanes[lane].is_beyond(seed) || self.chosen.get(&place).is_some_and(|chosen| *chosen <= seed) {
+        let (place, rank) = ((lane, bucket.clone()), (ran.turns, seed));
+        if self.lanes[lane].is_beyond(seed) || self.chosen.get(&place).is_some_and(|chosen| *chosen <= rank) {
             return Ok(());
         }
-        self.chosen.insert(place, seed);
+        self.chosen.insert(place, rank);
         let spot = self.spot(lane, seed);
         let suspect = match death {
             Some(kind) => Suspect::with_death(spot, ran, kind),
@@ -486,9 +446,7 @@ impl Hunt<'_> {
         let (lane, bucket, seed) = &place;
         let is_first = !self.cases.keys().any(|(known, name, _)| known == lane && name == bucket);
         let seen = &self.suspects[index].2.seen;
-        // Reading the whole program takes a while, and only cases want to know.
-        let build = *self.build.get_or_insert_with(build_fingerprint);
-        let case = finished_case(case, bucket, seen, build).map_err(CampaignError::Task)?;
+        let case = finished_case(case, bucket, seen, self.build).map_err(CampaignError::Task)?;
         // Written at once, so that a campaign that is killed loses nothing; names are settled at the end.
         self.store.write(&format!("{bucket}/{seed}.case"), &case)?;
         if is_first {
@@ -511,103 +469,65 @@ impl Hunt<'_> {
             "{} on {}, seed {seed}: not deterministic: {sentence}",
             config.scenario_name, config.label
         ));
+        let note = Note::Unstable { lane, seed, sentence: sentence.clone(), divergence };
+        self.note(|| note);
         self.unstable.push(NotRepeated { lane, seed, sentence, divergence });
     }
 
-    /// No more results will come.
-    fn settle(&mut self) {
-        self.elapsed = self.started.elapsed();
-        self.budget_spent = self.is_late() && self.lanes.iter().any(Lane::has_more);
+    fn finish(
+        mut self,
+        mut manifest: Manifest,
+        shrink_budget: Option<Duration>,
+        progress: &mut dyn Progress,
+        interrupts: &Interrupts,
+    ) -> Result<Outcome, CampaignError> {
+        // Making findings smaller takes no time of the search's.
+        let is_late = self.is_late() && self.lanes.iter().any(Lane::has_more);
+        self.sample_last();
         self.lanes.iter_mut().for_each(Lane::finish);
         self.unstable.retain(|one| !self.lanes[one.lane].is_beyond(one.seed));
-        self.unstable.sort_by_key(|one| (one.lane, one.seed));
+        manifest.state = if is_late { Progressed::BudgetSpent } else { Progressed::Complete };
+        let lanes = std::mem::take(&mut self.lanes).into_iter().map(|lane| (lane.config, lane.tally)).collect();
+        let mut outcome = Outcome::of(manifest, lanes, std::mem::take(&mut self.unstable));
+        if let Some(budget) = shrink_budget.filter(|budget| !budget.is_zero()) {
+            self.shrink(&outcome, budget, progress, interrupts)?;
+        }
+        if interrupts.count() > 0 {
+            outcome.manifest.state = Progressed::Interrupted;
+        }
+        for found in &mut outcome.findings {
+            if let Some(case) = self.cases.get(&(found.lane, found.bucket.clone(), found.seed)) {
+                let name = format!("{}/{}.case", found.bucket, found.seed);
+                self.store.write(&name, case)?;
+                self.store.keep_case(&found.bucket, found.seed);
+                found.case = Some(name);
+                found.sizes = Case::parse("the case", case).map_or((None, None), |case| (case.original, case.shrunk));
+            }
+        }
+        outcome.coverage = self.coverage.finish(self.started.elapsed());
+        outcome.pace = self.pace;
+        if let Some(journal) = self.journal {
+            journal.close(self.store, &outcome.manifest)?;
+        }
+        Ok(outcome)
     }
 
     /// Makes the case of each bucket smaller, as many at a time as there are workers.
     fn shrink(
         &mut self,
+        outcome: &Outcome,
         budget: Duration,
         progress: &mut dyn Progress,
         interrupts: &Interrupts,
     ) -> Result<(), CampaignError> {
         // What takes its process down has no decisions to work on.
-        let hits = self.lanes.iter().enumerate().flat_map(|(index, lane)| {
-            let hits = lane.tally.hits.iter().filter(|(_, hit)| hit.finding.property != "process");
-            hits.map(move |(bucket, hit)| (index, bucket.clone(), hit.seed))
-        });
-        let places: Vec<_> = hits.filter(|place| self.cases.contains_key(place)).collect();
+        let found = outcome.findings.iter().filter(|found| found.finding.property != "process");
+        let places = found.map(|found| (found.lane, found.bucket.clone(), found.seed));
+        let places: Vec<_> = places.filter(|place| self.cases.contains_key(place)).collect();
         let cases = places.iter().map(|place| self.cases[place].clone()).collect();
         let shrunk = super::smaller::all(&mut self.pool, &mut self.tickets, cases, budget, progress, interrupts)?;
         self.cases.extend(places.into_iter().zip(shrunk));
         Ok(())
-    }
-
-    fn finish(self, interrupts: &Interrupts) -> Result<Outcome, CampaignError> {
-        let mut findings = Vec::new();
-        let mut names = std::collections::BTreeSet::new();
-        for (index, lane) in self.lanes.iter().enumerate() {
-            for (bucket, hit) in &lane.tally.hits {
-                if self.unstable.iter().any(|one| one.lane == index && one.seed == hit.seed) {
-                    continue;
-                }
-                let case = self.cases.get(&(index, bucket.clone(), hit.seed));
-                let parsed = case.and_then(|case| Case::parse("the case", case).ok());
-                let sizes = parsed.map_or((None, None), |case| (case.original, case.shrunk));
-                let name = case.map(|case| {
-                    let plain = format!("{bucket}/{}.case", hit.seed);
-                    // Two scenarios may hit one bucket with one seed.
-                    let name =
-                        if names.contains(&plain) { format!("{bucket}/{}-{index}.case", hit.seed) } else { plain };
-                    names.insert(name.clone());
-                    self.store.write(&name, case).map(|_| name)
-                });
-                findings.push(Found { sizes, ..found(index, bucket, hit, &self.suspects, name.transpose()?) });
-            }
-        }
-        // A lower seed has taken the place of what was written first.
-        for (_, bucket, seed) in self.cases.keys() {
-            let name = format!("{bucket}/{seed}.case");
-            if !names.contains(&name) {
-                self.store.remove(&name);
-            }
-        }
-        Ok(Outcome {
-            lanes: self.lanes.into_iter().map(|lane| (lane.config, lane.tally)).collect(),
-            findings,
-            unstable: self.unstable,
-            repeated: self.repeated,
-            workers_lost: self.workers_lost,
-            interrupted: interrupts.count() > 0,
-            budget_spent: self.budget_spent,
-            coverage: self.coverage.finish(self.elapsed),
-            elapsed: self.elapsed,
-        })
-    }
-}
-
-fn found(
-    lane: usize,
-    bucket: &str,
-    hit: &super::tally::Hit,
-    suspects: &[(usize, String, Suspect)],
-    case: Option<String>,
-) -> Found {
-    let is_it = |suspect: &&(usize, String, Suspect)| suspect.0 == lane && suspect.2.spot.seed == hit.seed;
-    Found {
-        lane,
-        bucket: bucket.to_string(),
-        seed: hit.seed,
-        seeds: hit.seeds,
-        finding: hit.finding.clone(),
-        turns: suspects.iter().find(is_it).map_or(0, |(_, _, suspect)| match suspect.seen.schedules {
-            // The turns of all schedules before are among them.
-            Some(_) => 0,
-            None => suspect.seen.turns,
-        }),
-        crashes: hit.crashes,
-        faults: hit.faults.clone(),
-        case,
-        sizes: (None, None),
     }
 }
 
@@ -615,41 +535,4 @@ fn found(
 #[must_use]
 pub fn is_repeated(seed: u64) -> bool {
     stream_seed(seed, "repeat", 0).is_multiple_of(REPEAT_ONE_IN)
-}
-
-/// The run of a worker that went down at it.
-pub(super) fn of_death(death: &Death) -> Ran {
-    let what = match death.kind {
-        DeathKind::Aborted => "The engine took its process down",
-        DeathKind::StackOverflow => "The engine overflowed its stack",
-        DeathKind::Hang => "The engine did not come back from a call",
-        DeathKind::OutOfMemory => "The engine asked for more memory than it may have",
-    };
-    let finding = StoredFinding {
-        property: "process".to_string(),
-        anomaly: death.kind.anomaly().to_string(),
-        sentence: format!("{what}: {}.", death.detail.trim_end_matches('.')),
-        ..StoredFinding::default()
-    };
-    Ran { finding: Some(finding), ..Ran::default() }
-}
-
-/// The case with its bucket and build, and with the finding of a run that did not survive.
-fn finished_case(text: &str, bucket: &str, seen: &Ran, build: Option<Fingerprint>) -> Result<String, String> {
-    let case = Case::parse("the case just recorded", text).map_err(|error| error.to_string())?;
-    // The text is kept as it is, because its plan is laid out for people; two parts are filled in.
-    let build = build.map(|build| format!("build = \"{build}\"\n")).unwrap_or_default();
-    let text = text.replacen("bucket = \"\"", &format!("{build}bucket = \"{bucket}\""), 1);
-    if case.finding.property.is_empty()
-        && let (Some(finding), Some(from)) = (&seen.finding, text.find("[finding]"))
-        && let Some(to) = text[from..].find("[configuration]")
-    {
-        let table = toml::Table::from_iter([(
-            "finding".to_string(),
-            toml::Value::try_from(finding).map_err(|error| error.to_string())?,
-        )]);
-        let finding = toml::to_string(&table).map_err(|error| error.to_string())?;
-        return Ok(format!("{}{}\n{}", &text[..from], finding, &text[from + to..]));
-    }
-    Ok(text)
 }

@@ -6,15 +6,25 @@
 
 mod bucket;
 mod build;
+mod corpus;
 mod coverage;
+mod evidence;
 mod hunt;
+mod journal;
 mod lane;
 mod limits;
+mod manifest;
+mod merge;
+mod outcome;
+mod pace;
+mod page;
+mod panics;
 mod pool;
 pub mod power;
 mod progress;
 mod protocol;
 mod replay;
+mod shard;
 mod smaller;
 mod store;
 mod summary;
@@ -24,12 +34,17 @@ mod worker;
 
 pub use bucket::{bucket, fault_classes};
 pub use build::build_fingerprint;
+pub use corpus::{Added, CorpusError, Member, add, corpus, state_name};
 pub use coverage::{COVERAGE_FILE, COVERAGE_VERSION, Coverage, EngineCoverage, New, Place};
-pub use hunt::{
-    Aim, CampaignConfig, CampaignError, Found, Interrupts, NotRepeated, Outcome, REPEAT_ONE_IN, is_repeated, run,
-};
-pub use lane::LaneConfig;
+pub use hunt::{Aim, CampaignConfig, CampaignError, Interrupts, REPEAT_ONE_IN, is_repeated, run};
+pub use journal::{JOURNAL_FILE, Journal, Note};
+pub use lane::{LaneConfig, fingerprint};
 pub use limits::resident_bytes;
+pub use manifest::{CorpusState, MANIFEST_FILE, Manifest, Progressed};
+pub use merge::{MergeError, Results, merge};
+pub use outcome::{Findability, Found, NotRepeated, Outcome, Seen};
+pub use pace::{Pace, Sample, Slow};
+pub use page::page;
 pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerCommand, WorkerId};
 pub use progress::{Progress, Silent, State};
 pub use protocol::{
@@ -37,7 +52,11 @@ pub use protocol::{
     ScenarioText, Schedules, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
 };
 pub use replay::{ReplayVerdict, Rerun, replay};
+pub use shard::Shard;
 pub use store::{Store, StoreError};
-pub use summary::{Inconclusive, Summary, SummaryFinding, SummaryLane, SummarySkipped, SummaryUnstable, VERSION};
+pub use summary::{
+    Inconclusive, Summary, SummaryFindability, SummaryFinding, SummaryLane, SummarySeen, SummarySkipped,
+    SummaryUnstable, VERSION,
+};
 pub use tally::{Compared, Exhausted, Hit, Ops, PolicyTally, Tally};
 pub use worker::serve;

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::limits::resident_bytes;
 use super::protocol::{Answer, Hello, MARK, Request, Response, Task};
@@ -97,7 +98,8 @@ pub struct Death {
 }
 
 /// What a worker's end looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DeathKind {
     /// It ended itself, or the system ended it.
     Aborted,
@@ -135,6 +137,8 @@ pub enum Event {
         answer: Answer,
         /// What its run has passed through for the first time in this worker.
         gain: Option<Gain>,
+        /// How long it took.
+        took: Duration,
     },
     /// A worker went down at this task.
     Lost {
@@ -305,9 +309,10 @@ impl Pool {
         match line.response {
             Some(Ok(Response { answer, memory, gain })) => {
                 let Some(ticket) = worker.queue.pop_front() else { return };
+                let took = worker.since.elapsed();
                 worker.since = Instant::now();
                 worker.retiring |= memory.is_some_and(|bytes| bytes > self.config.leak_max);
-                events.push(Event::Answered { ticket, worker: worker.id, answer, gain });
+                events.push(Event::Answered { ticket, worker: worker.id, answer, took, gain });
                 if worker.retiring && worker.queue.is_empty() {
                     self.slots[slot] = None;
                 }

@@ -196,19 +196,27 @@ pub struct Ran {
     /// How operations ended: answered, refused, in doubt, cut off.
     pub ops: [u64; 4],
     /// Crashes.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub crashes: u64,
     /// Faults that struck, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub faults: BTreeMap<String, u64>,
     /// What each property compared, and why it could not say, if so.
     pub judged: BTreeMap<String, Judged>,
     /// The finding that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<StoredFinding>,
     /// Other findings of the same run: property and anomaly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// Bounds that were reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<String>,
     /// The policy that chose who runs next.
     pub policy: String,
+    /// When the engine panicked, the functions on top of its stack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<String>,
     /// The schedules behind these numbers, where one seed stands for many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedules: Option<Schedules>,
@@ -231,7 +239,14 @@ pub struct Judged {
     /// Answers compared.
     pub compared: u64,
     /// Why it could not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inconclusive: Option<String>,
+}
+
+/// For serde, which asks by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A case, and the run it is of.
@@ -263,7 +278,7 @@ pub struct Replayed {
 }
 
 /// Where two runs of one case part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FirstDivergence {
     /// The last turn at which both are known to agree.
     pub agreed_until: Option<u64>,
@@ -313,6 +328,7 @@ impl Ran {
             limits: result.limits_reached.clone(),
             policy: policy.to_string(),
             schedules: None,
+            frames: Vec::new(),
         }
     }
 

@@ -128,7 +128,7 @@ fn once(
                 Event::Answered { answer, .. } => return Err(CampaignError::Task(format!("{answer:?}"))),
                 Event::Lost { death, .. } => {
                     return Ok(super::protocol::Replayed {
-                        ran: super::hunt::of_death(&death),
+                        ran: super::evidence::of_death(&death),
                         misfit: None,
                         divergence: None,
                         timeline: None,

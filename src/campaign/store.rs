@@ -48,6 +48,17 @@ impl Store {
     /// # Panics
     /// When the name would lead out of the folder: our own mistake, for names are made of buckets and seeds.
     pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, StoreError> {
+        self.write_bytes(name, text.as_bytes())
+    }
+
+    /// As [`write`](Self::write), for what is no text.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Panics
+    /// As [`write`](Self::write).
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         assert!(
             !name.split('/').any(|part| part.is_empty() || part.starts_with('.')),
             "`{name}` leads out of the folder"
@@ -58,7 +69,7 @@ impl Store {
         std::fs::create_dir_all(parent).map_err(error)?;
         let draft = parent.join(format!(".{}.draft", path.file_name().unwrap_or_default().to_string_lossy()));
         let written = std::fs::File::create(&draft).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
+            file.write_all(bytes)?;
             file.sync_all()
         });
         let result = written.and_then(|()| std::fs::rename(&draft, &path));
@@ -69,7 +80,20 @@ impl Store {
         Ok(path)
     }
 
-    /// Removes a file that a better one has replaced.
+    /// Removes the cases of a bucket that the one of `seed` has replaced. Whatever else lies there stays.
+    pub fn keep_case(&self, bucket: &str, seed: u64) {
+        let kept = format!("{seed}.case");
+        for entry in std::fs::read_dir(self.path(bucket)).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".case")).unwrap_or_default();
+            let is_ours = !stem.is_empty() && stem.bytes().all(|letter| letter.is_ascii_digit());
+            if is_ours && name.to_str() != Some(&kept) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Removes a file.
     pub fn remove(&self, name: &str) {
         let _ = std::fs::remove_file(self.path(name));
     }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::hunt::{Found, Outcome};
+use super::manifest::CorpusState;
+use super::outcome::{Found, NotRepeated, Outcome};
 use super::protocol::FirstDivergence;
+use super::shard::{Shard, missing};
 use super::tally::{Compared, Ops, Tally};
 use crate::scenario::{Expect, Skipped};
 use crate::tape::{Fingerprint, RunHash};
@@ -47,6 +49,12 @@ pub struct Summary {
     pub skipped: Vec<SummarySkipped>,
     /// Scenario by scenario.
     pub scenarios: Vec<SummaryLane>,
+    /// Shards whose results are not here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shards_missing: Vec<Shard>,
+    /// The cases of the corpus, replayed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corpus: Vec<CorpusState>,
     /// The hashes of all runs, folded in the order of engine, scenario and seed.
     pub hash: Fingerprint,
 }
@@ -68,12 +76,42 @@ pub struct SummaryFinding {
     pub engine: String,
     /// The bugs it was told to have.
     pub bugs: Vec<String>,
-    /// The lowest seed.
+    /// The seed whose run is shortest, the lowest of several.
     pub seed: u64,
     /// How many seeds show it.
     pub seeds: u64,
+    /// Where it was found, and how often.
+    pub seen: Vec<SummarySeen>,
+    /// How surely it would be seen; null when its scenario stopped at the first finding.
+    pub findability: Option<SummaryFindability>,
+    /// The corpus has a case of this bucket.
+    pub known: bool,
     /// Its case, relative to the summary.
     pub case: Option<String>,
+}
+
+/// Where a bucket was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct SummarySeen {
+    /// The scenario.
+    pub scenario: String,
+    /// The engine.
+    pub engine: String,
+    /// The first seed that shows it.
+    pub first: u64,
+    /// How many seeds show it.
+    pub seeds: u64,
+    /// How many were run.
+    pub runs: u64,
+}
+
+/// How surely a failure is gone when it is not seen any more.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SummaryFindability {
+    /// The part of the seeds that show it.
+    pub rate: f64,
+    /// So many clean seeds in a row would show at 95% that it is gone; null when every seed shows it.
+    pub clean_seeds: Option<u64>,
 }
 
 /// A seed that did not repeat.
@@ -105,7 +143,7 @@ pub struct Inconclusive {
 }
 
 /// A scenario that was not run on an engine.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SummarySkipped {
     /// The scenario.
     pub scenario: String,
@@ -136,24 +174,9 @@ pub struct SummaryLane {
 impl Summary {
     /// The summary of an outcome.
     #[must_use]
-    pub fn of(outcome: &Outcome, skipped: &[Skipped], bugs: impl Fn(usize) -> Vec<String>) -> Self {
+    pub fn of(outcome: &Outcome) -> Self {
         let mut sum = Tally::default();
         outcome.lanes.iter().for_each(|(_, tally)| sum.merge(tally));
-        let finding = |found: &Found| {
-            let config = &outcome.lanes[found.lane].0;
-            SummaryFinding {
-                bucket: found.bucket.clone(),
-                property: found.finding.property.clone(),
-                anomaly: found.finding.anomaly.clone(),
-                sentence: found.finding.sentence.clone(),
-                scenario: config.scenario_name.clone(),
-                engine: config.engine.clone(),
-                bugs: bugs(found.lane),
-                seed: found.seed,
-                seeds: found.seeds,
-                case: found.case.clone(),
-            }
-        };
         Self {
             v: VERSION,
             kind: "summary",
@@ -164,22 +187,52 @@ impl Summary {
             crashes: sum.crashes,
             faults: sum.faults.clone(),
             idle: sum.idle,
-            findings: outcome.findings.iter().map(finding).collect(),
+            findings: outcome.findings.iter().map(|found| finding(outcome, found)).collect(),
             nondeterminism: outcome.unstable.iter().map(|one| unstable(outcome, one)).collect(),
             inconclusive: inconclusive(outcome),
-            skipped: skipped.iter().map(skip).collect(),
+            skipped: outcome.manifest.skipped.iter().cloned().collect(),
             scenarios: (0..outcome.lanes.len()).map(|lane| summary_lane(outcome, lane)).collect(),
+            shards_missing: missing(&outcome.manifest.shards),
+            corpus: outcome.manifest.corpus.iter().cloned().collect(),
             hash: fold(outcome),
         }
     }
 }
 
-fn skip(skipped: &Skipped) -> SummarySkipped {
-    let Skipped { scenario, engine, reason } = skipped.clone();
-    SummarySkipped { scenario, engine, reason }
+impl From<Skipped> for SummarySkipped {
+    fn from(Skipped { scenario, engine, reason }: Skipped) -> Self {
+        Self { scenario, engine, reason }
+    }
 }
 
-fn unstable(outcome: &Outcome, one: &super::hunt::NotRepeated) -> SummaryUnstable {
+fn finding(outcome: &Outcome, found: &Found) -> SummaryFinding {
+    let config = &outcome.lanes[found.lane].0;
+    let seen = found.seen.iter().map(|seen| {
+        let (config, tally) = &outcome.lanes[seen.lane];
+        let (scenario, engine) = (config.scenario_name.clone(), config.engine.clone());
+        SummarySeen { scenario, engine, first: seen.first, seeds: seen.seeds, runs: tally.runs }
+    });
+    let findability = outcome
+        .findability(found)
+        .map(|one| SummaryFindability { rate: one.seeds as f64 / one.runs as f64, clean_seeds: one.clean_seeds });
+    SummaryFinding {
+        bucket: found.bucket.clone(),
+        property: found.finding.property.clone(),
+        anomaly: found.finding.anomaly.clone(),
+        sentence: found.finding.sentence.clone(),
+        scenario: config.scenario_name.clone(),
+        engine: config.engine.clone(),
+        bugs: config.bugs.clone(),
+        seed: found.seed,
+        seeds: found.seeds(),
+        seen: seen.collect(),
+        findability,
+        known: outcome.manifest.knows(&found.bucket),
+        case: found.case.clone(),
+    }
+}
+
+fn unstable(outcome: &Outcome, one: &NotRepeated) -> SummaryUnstable {
     let config = &outcome.lanes[one.lane].0;
     SummaryUnstable {
         scenario: config.scenario_name.clone(),
@@ -192,9 +245,9 @@ fn unstable(outcome: &Outcome, one: &super::hunt::NotRepeated) -> SummaryUnstabl
 
 fn summary_lane(outcome: &Outcome, lane: usize) -> SummaryLane {
     let (config, tally) = &outcome.lanes[lane];
-    let found = outcome.findings.iter().any(|found| found.lane == lane);
+    let found = outcome.has_finding(lane);
     let repeats = !outcome.unstable.iter().any(|one| one.lane == lane);
-    let is_cut = outcome.interrupted || outcome.budget_spent;
+    let is_cut = outcome.is_cut();
     let met = match config.expect {
         Expect::Violated if found => Some(true),
         Expect::Violated if is_cut => None,
@@ -218,7 +271,7 @@ fn summary_lane(outcome: &Outcome, lane: usize) -> SummaryLane {
 pub(super) fn inconclusive(outcome: &Outcome) -> Vec<Inconclusive> {
     let mut list = Vec::new();
     for (index, (config, tally)) in outcome.lanes.iter().enumerate() {
-        if tally.runs == 0 || outcome.findings.iter().any(|found| found.lane == index) {
+        if tally.runs == 0 || outcome.has_finding(index) {
             continue;
         }
         let mut say = |property: &str, reason: String| {

@@ -86,18 +86,22 @@ pub struct PolicyTally {
     pub findings: u64,
 }
 
-/// A bucket that was hit.
+/// A bucket that was hit. Of its seeds the one whose run is shortest is kept, the lowest of several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
-    /// The first seed.
+    /// The seed.
     pub seed: u64,
-    /// How many seeds.
+    /// Turns of its run.
+    pub turns: u64,
+    /// How many seeds show it.
     pub seeds: u64,
-    /// The finding of the first seed.
+    /// The first of them.
+    pub first: u64,
+    /// The finding of the seed kept.
     pub finding: StoredFinding,
-    /// Faults of the first seed, by kind.
+    /// Faults of its run, by kind.
     pub faults: BTreeMap<String, u64>,
-    /// Crashes of the first seed.
+    /// Crashes of its run.
     pub crashes: u64,
 }
 
@@ -136,9 +140,21 @@ impl Tally {
         }
         self.hashes.push((seed, ran.hash.unwrap_or(Fingerprint(0))));
         if let (Some(bucket), Some(finding)) = (bucket, &ran.finding) {
-            let first =
-                || Hit { seed, seeds: 0, finding: finding.clone(), faults: ran.faults.clone(), crashes: ran.crashes };
-            self.hits.entry(bucket.to_string()).or_insert_with(first).seeds += 1;
+            let hit = || Hit {
+                seed,
+                turns: ran.turns,
+                seeds: 0,
+                first: seed,
+                finding: finding.clone(),
+                faults: ran.faults.clone(),
+                crashes: ran.crashes,
+            };
+            let known = self.hits.entry(bucket.to_string()).or_insert_with(hit);
+            known.seeds += 1;
+            known.first = known.first.min(seed);
+            if (ran.turns, seed) < (known.turns, known.seed) {
+                *known = Hit { seeds: known.seeds, first: known.first, ..hit() };
+            }
         }
     }
 

@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 
 use super::hunt::PILOT_SEED;
 use super::limits::{confine, resident_bytes};
+use super::panics;
 use super::protocol::{
     Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, Schedules, ShrinkTask, Smaller,
     Spot, Sweep, Swept, Task,
 };
 use crate::judge::formats;
 use crate::property::transactions;
-use crate::scenario::{Case, Configuration, FORMAT, Head, Pairing, Registry, RunError, Scenario, Size, StoredFinding};
+use crate::scenario::{
+    Case, Configuration, FORMAT, Head, Known, Pairing, Registry, RunError, Scenario, Size, StoredFinding,
+};
 use crate::sched::{Estimates, Exhausted, PolicyConfig, exhaust};
 use crate::shrink::{Bounds, shrink};
 use crate::sim::RunResult;
@@ -27,6 +30,7 @@ use crate::trace::{Coverage, Gain};
 /// # Errors
 /// When the parent is gone or says something that is no request.
 pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
+    panics::watch();
     let mut worker = Worker {
         registry,
         scenarios: Vec::new(),
@@ -218,6 +222,7 @@ impl Worker<'_> {
                 scenario: self.scenarios[spot.scenario].0.name.clone(),
                 seed: spot.seed.to_string(),
                 bucket: String::new(),
+                known: Known::Open,
                 hash: None,
                 turns: 0,
             },
@@ -304,5 +309,8 @@ impl Worker<'_> {
 }
 
 fn ran(result: &RunResult, configuration: &Configuration) -> Ran {
-    Ran::of(result, configuration.world.policy.name())
+    let frames = panics::take_frames();
+    let is_panic = result.findings.first().is_some_and(|finding| finding.anomaly == "panic");
+    let ran = Ran::of(result, configuration.world.policy.name());
+    Ran { frames: if is_panic { frames } else { Vec::new() }, ..ran }
 }

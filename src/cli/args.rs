@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::shard::ShardArg;
 use crate::scenario::parse_seeds;
 use crate::trace::Level;
 
@@ -25,8 +26,12 @@ pub(super) struct Cli {
 pub(super) enum Verb {
     /// Run scenarios: one, or folders of them, many seeds, all processors.
     Run(RunArgs),
+    /// Put the results of shards together into one summary.
+    Merge(MergeArgs),
     /// Run a stored failure again and verify its hash.
     Replay(ReplayArgs),
+    /// The cases that are kept with the code: replay them, add to them, list them, tidy them.
+    Corpus(CorpusArgs),
     /// Judge a history from elsewhere: own lines, Jepsen's EDN or JSON.
     Check(CheckArgs),
     /// Show a stored failure: a page for the browser, or text.
@@ -78,6 +83,9 @@ pub(super) struct RunArgs {
     /// Any key of a scenario; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+    /// Only part k of n of the seeds, such as 1/8; auto asks Slurm, Kubernetes, GitLab, Buildkite or AWS Batch.
+    #[arg(long, value_name = "K/N", value_parser = super::shard::shard)]
+    pub(super) shard: Option<ShardArg>,
     /// Exit 0 when every scenario met its `expect`, 1 when one did not.
     #[arg(long)]
     pub(super) as_expected: bool,
@@ -85,6 +93,11 @@ pub(super) struct RunArgs {
     /// 0s with --as-expected.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) shrink_budget: Option<Duration>,
+    /// Replay the cases of this folder first; findings of their buckets are marked as known.
+    #[arg(long, value_name = "DIR")]
+    pub(super) corpus: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
     /// The folder of results.
     #[arg(long, value_name = "DIR", default_value = "squall-out")]
     pub(super) out: PathBuf,
@@ -106,6 +119,106 @@ pub(super) struct WorkerArgs {
     /// The memory a worker may have, such as 512MiB or 4GiB.
     #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "4GiB")]
     pub(super) memory: u64,
+}
+
+/// For whoever runs the program: continuous integration, mostly.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Write JUnit XML: a test case for each property and each bucket.
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// Annotate a GitHub workflow, and append to its step summary when run in one.
+    #[arg(long)]
+    pub(super) github: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusArgs {
+    #[command(subcommand)]
+    pub(super) verb: CorpusVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CorpusVerb {
+    /// Replay every case: which are open, fixed, stale. A case that was fixed and is found again is a finding.
+    Run(CorpusRun),
+    /// Put cases into the corpus, at most one for each bucket.
+    Add(CorpusAdd),
+    /// Show the cases without replaying them.
+    List(CorpusList),
+    /// Remove cases that are stale, or that a shorter one of their bucket makes needless.
+    Prune(CorpusPrune),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusFolder {
+    /// The folder of the corpus.
+    #[arg(long, value_name = "DIR", default_value = "workloads/pinned")]
+    pub(super) corpus: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusRun {
+    #[command(flatten)]
+    pub(super) folder: CorpusFolder,
+    /// Write into each case what the replay came to, open or fixed.
+    #[arg(long)]
+    pub(super) mark: bool,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusAdd {
+    /// Cases.
+    #[arg(required = true, value_name = "CASE")]
+    pub(super) cases: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) folder: CorpusFolder,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusList {
+    #[command(flatten)]
+    pub(super) folder: CorpusFolder,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusPrune {
+    #[command(flatten)]
+    pub(super) folder: CorpusFolder,
+    /// Remove cases that are fixed, too.
+    #[arg(long)]
+    pub(super) fixed: bool,
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// Folders of results, of shards or of what was merged before.
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) folders: Vec<PathBuf>,
+    /// The folder of the merged results.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Exit 0 when every scenario met its `expect`, 1 when one did not.
+    #[arg(long)]
+    pub(super) as_expected: bool,
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+    /// How to say it on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

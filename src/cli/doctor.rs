@@ -8,7 +8,9 @@ use super::progress::Show;
 use super::run::{Selection, pool_config, select};
 use super::screen::{Paint, count, plain, print, table};
 use super::signals::Signals;
-use crate::campaign::{self, Aim, CampaignConfig, LaneConfig, Outcome, Store, Summary, build_fingerprint};
+use crate::campaign::{
+    self, Aim, CampaignConfig, LaneConfig, Manifest, Outcome, Shard, Store, Summary, build_fingerprint,
+};
 use crate::scenario::{Expect, Registry};
 
 pub(super) fn run(registry: &Registry, args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -23,6 +25,8 @@ pub(super) fn run(registry: &Registry, args: &DoctorArgs) -> Result<Exit, Failur
         scenario_name: selection.scenarios[*index].name.clone(),
         engine: pairing.engine.clone(),
         label: pairing.label(),
+        bugs: pairing.bugs().to_vec(),
+        fingerprint: campaign::fingerprint(&selection.scenarios[*index]),
         seeds: args.seeds.clone(),
         expect: Expect::Holds,
         compared_min: 0,
@@ -31,10 +35,12 @@ pub(super) fn run(registry: &Registry, args: &DoctorArgs) -> Result<Exit, Failur
     let mut show = Show::new();
     // It only compares, so nothing is ever written here.
     let store = Store::new(std::path::Path::new("squall-out"));
-    let outcome = campaign::run(&config, &selection.scenarios, lanes.collect(), &store, &mut show, &signals.interrupts);
+    let mut manifest = Manifest::new(Shard::WHOLE, lanes.collect());
+    manifest.skipped = selection.skipped.iter().cloned().map(Into::into).collect();
+    let outcome = campaign::run(&config, &selection.scenarios, manifest, &store, &mut show, &signals.interrupts);
     show.finish();
     let outcome = outcome.map_err(Failure::own)?;
-    let summary = Summary::of(&outcome, &selection.skipped, |_| Vec::new());
+    let summary = Summary::of(&outcome);
     print(&match args.format {
         Format::Human => human(registry, &selection, &outcome, &summary),
         Format::Json | Format::Jsonl => machine(registry, &outcome, &summary),
@@ -94,7 +100,7 @@ fn human(registry: &Registry, selection: &Selection, outcome: &Outcome, summary:
         text += &format!("  {}\n", plain(&one.sentence));
         one.first_divergence.iter().for_each(|divergence| text += &format!("  {divergence}\n"));
     }
-    let runs = count(outcome.repeated, "run");
+    let runs = count(outcome.pace.repeated, "run");
     text += &match summary.nondeterminism.len() {
         0 if summary.runs == 0 => format!("\n{}\n", paint.doubtful("nothing ran")),
         0 => format!("\n{} · hash {}\n", paint.good(&format!("{runs} in two processes each, equal")), summary.hash),
@@ -117,7 +123,7 @@ fn machine(registry: &Registry, outcome: &Outcome, summary: &Summary) -> String 
         "type": "doctor",
         "environment": environment,
         "runs": runs.collect::<Vec<_>>(),
-        "repeated": outcome.repeated,
+        "repeated": outcome.pace.repeated,
         "nondeterminism": summary.nondeterminism,
         "skipped": summary.skipped,
         "hash": summary.hash,

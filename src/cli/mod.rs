@@ -15,18 +15,25 @@ mod args;
 mod audit;
 mod bench_power;
 mod check;
+mod corpus;
 mod doctor;
 mod exit;
 mod explain;
 mod export;
+mod github;
+mod junit;
 mod list;
+mod markdown;
+mod merge;
 mod power_text;
 mod progress;
 mod replay;
+mod results;
 mod retrace;
 mod run;
 mod rust_test;
 mod screen;
+mod shard;
 mod show;
 mod shrink;
 mod signals;
@@ -76,6 +83,8 @@ fn go(registry: &Registry) -> Result<Exit, Failure> {
     };
     match &cli.verb {
         Verb::Run(args) => run::run(registry, args),
+        Verb::Merge(args) => merge::run(registry, args),
+        Verb::Corpus(args) => corpus::run(registry, args),
         Verb::Replay(args) => replay::run(registry, args),
         Verb::Check(args) => check::run(args),
         Verb::Show(args) => show::run(registry, args),

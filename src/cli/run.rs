@@ -5,17 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use serde_json::{Value, json};
 
 use super::args::{Format, RunArgs, WorkerArgs};
+use super::corpus;
 use super::exit::{Exit, Failure};
 use super::progress::Show;
+use super::results::{self, Results};
 use super::screen::{Paint, plain, print, say};
 use super::signals::Signals;
 use super::summary_text;
 use crate::campaign::{
-    self, Aim, COVERAGE_FILE, CampaignConfig, Coverage, EngineCoverage, LaneConfig, New, Outcome, PoolConfig, Store,
-    Summary, WorkerCommand,
+    self, Aim, CampaignConfig, LaneConfig, Manifest, Outcome, PoolConfig, Shard, Store, Summary, WorkerCommand,
 };
 use crate::scenario::{Case, Entry, Expect, Pairing, Place, Registry, Scenario, Skipped, parse_flag};
 
@@ -86,91 +86,36 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
     let signals = Signals::listen();
     let flags = flags(args)?;
     let selection = select(registry, &args.what, &args.engine, &flags)?;
-    let lanes: Vec<_> = selection.pairings.iter().map(|pairing| lane(&selection, pairing, args)).collect();
+    let mut manifest = manifest(&selection, args)?;
     let store = Store::new(&args.out);
     // A catalogue that is only checked off has no reader who would want its failures small.
     let by_default = if args.as_expected { Duration::ZERO } else { SHRINK_BUDGET };
     let shrink_budget = Some(args.shrink_budget.unwrap_or(by_default));
     let config =
         CampaignConfig { pool: pool_config(&args.workers)?, budget: args.budget, aim: Aim::Find, shrink_budget };
+    if let Some(folder) = &args.corpus {
+        manifest.corpus = corpus::states(&corpus::replayed(registry, folder, &config.pool)?).collect();
+    }
     let mut show = Show::new();
-    let outcome = campaign::run(&config, &selection.scenarios, lanes, &store, &mut show, &signals.interrupts);
+    let outcome = campaign::run(&config, &selection.scenarios, manifest, &store, &mut show, &signals.interrupts);
     show.finish();
     let mut outcome = outcome.map_err(Failure::own)?;
-    recall_coverage(&mut outcome.coverage, &store);
-    let bugs = |lane: usize| selection.pairings[lane].1.bugs().to_vec();
-    let summary = Summary::of(&outcome, &selection.skipped, bugs);
-    let written = write_results(&store, &summary, &outcome, &config);
+    results::recall_coverage(&mut outcome.coverage, &store);
+    let summary = Summary::of(&outcome);
+    let results = Results {
+        program: registry.program_name(),
+        summary: &summary,
+        outcome: &outcome,
+        jobs: config.pool.jobs,
+        as_expected: args.as_expected,
+        format: args.format,
+    };
+    let written = results.write(&store);
     write_reports(&config.pool.command, &args.out, &summary);
-    let text = match args.format {
-        Format::Human => summary_text::human(registry, &summary, &outcome, &args.out, Paint::for_stdout()),
-        Format::Json => pretty(&with_run(&summary, &outcome, &args.out)),
-        Format::Jsonl => lines(&summary, &outcome, &args.out),
-    };
-    print(&text)?;
+    print(&said(registry, &summary, &outcome, args))?;
     written?;
-    Ok(exit(args, &summary, &outcome, &signals))
-}
-
-/// `--set`, and the flags that are short for it.
-fn flags(args: &RunArgs) -> Result<Vec<Entry>, Failure> {
-    let policy = args.policy.iter().map(|name| format!("policy.name={name}"));
-    let all = args.set.iter().cloned().chain(policy);
-    all.map(|flag| parse_flag(&flag)).collect::<Result<_, _>>().map_err(Failure::usage)
-}
-
-fn lane(selection: &Selection, (index, pairing): &(usize, Pairing), args: &RunArgs) -> LaneConfig {
-    let scenario = &selection.scenarios[*index];
-    let given = args.seeds.clone().or_else(|| args.seed.map(|seed| seed..seed.saturating_add(1)));
-    let is_violated = scenario.expect == Expect::Violated;
-    let seeds: Range<u64> = match given {
-        Some(ref seeds) => seeds.clone(),
-        None if args.budget.is_some() && !is_violated => 0..u64::MAX,
-        None => scenario.default_seeds(),
-    };
-    LaneConfig {
-        scenario: *index,
-        scenario_name: scenario.name.clone(),
-        engine: pairing.engine.clone(),
-        label: pairing.label(),
-        seeds,
-        expect: scenario.expect,
-        compared_min: scenario.compared_min,
-        stop_at_first: given.is_none() && is_violated,
-    }
-}
-
-/// Places that an earlier campaign of this very program reached are known, and can be missed.
-fn recall_coverage(coverage: &mut Coverage, store: &Store) {
-    coverage.build = campaign::build_fingerprint();
-    let path = store.path(COVERAGE_FILE);
-    let Ok(text) = std::fs::read_to_string(&path) else { return };
-    match Coverage::parse(&text) {
-        Ok(earlier) => coverage.remember(&earlier),
-        Err(reason) => say(&format!("{}: {}; it is written anew", path.display(), plain(&reason))),
-    }
-}
-
-fn write_results(store: &Store, summary: &Summary, outcome: &Outcome, config: &CampaignConfig) -> Result<(), Failure> {
-    let elapsed = outcome.elapsed.as_secs_f64().max(0.001);
-    let timing = json!({
-        "v": 1,
-        "type": "timing",
-        "elapsed_ms": outcome.elapsed.as_millis() as u64,
-        "jobs": config.pool.jobs,
-        "runs_per_second": (summary.runs as f64 / elapsed).round(),
-        "turns_per_second": (summary.turns as f64 / elapsed).round(),
-        "workers_lost": outcome.workers_lost,
-        "runs_repeated": outcome.repeated,
-        "budget_spent": outcome.budget_spent,
-        "interrupted": outcome.interrupted,
-    });
-    let summary = serde_json::to_value(summary).map_err(Failure::own)?;
-    store.write("summary.json", &pretty(&summary)).map_err(Failure::own)?;
-    store.write("timing.json", &pretty(&timing)).map_err(Failure::own)?;
-    let coverage = serde_json::to_string(&outcome.coverage).map_err(Failure::own)?;
-    store.write(COVERAGE_FILE, &(coverage + "\n")).map_err(Failure::own)?;
-    Ok(())
+    results.report(&args.reports)?;
+    Ok(exit(args.as_expected, &summary, &outcome, signals.exit()))
 }
 
 /// Writes `report.html` and `failure.json` beside the case of every finding. Each is made by a process of its own,
@@ -199,75 +144,62 @@ fn write_reports(command: &WorkerCommand, out: &Path, summary: &Summary) {
     }
 }
 
-/// The summary as it is printed: cases as paths from here, and how long it took.
-fn with_run(summary: &Summary, outcome: &Outcome, out: &Path) -> Value {
-    let mut value = serde_json::to_value(summary).expect("a summary has a JSON form");
-    if let Some(findings) = value.get_mut("findings").and_then(Value::as_array_mut) {
-        for finding in findings {
-            if let Some(case) = finding.get("case").and_then(Value::as_str) {
-                finding["case"] = json!(out.join(case));
-            }
-        }
+fn said(registry: &Registry, summary: &Summary, outcome: &Outcome, args: &RunArgs) -> String {
+    match args.format {
+        Format::Human => summary_text::human(registry, summary, outcome, &args.out, Paint::for_stdout()),
+        Format::Json => results::pretty(&results::with_run(summary, outcome, &args.out)),
+        Format::Jsonl => results::lines(summary, outcome, &args.out),
     }
-    value["coverage"] = coverage(outcome);
-    value["interrupted"] = json!(outcome.interrupted);
-    value["elapsed_ms"] = json!(outcome.elapsed.as_millis() as u64);
-    value
 }
 
-/// What was passed through, engine by engine, in numbers; the places themselves are in `coverage.json`.
-fn coverage(outcome: &Outcome) -> Value {
-    let one = |(name, engine): (&String, &EngineCoverage)| {
-        let New { places, pairs } = engine.reached();
-        json!({
-            "engine": name, "places": places, "places_known": engine.places.len(), "pairs": pairs,
-            "minutes": engine.minutes, "lost": engine.lost,
-            "unreached": engine.unreached().map(|place| &place.place).collect::<Vec<_>>(),
-        })
+/// What is to be run, lanes in the order in which every summary lists them.
+fn manifest(selection: &Selection, args: &RunArgs) -> Result<Manifest, Failure> {
+    let shard = args.shard.map_or(Ok(Shard::WHOLE), |shard| shard.resolve(|name| std::env::var(name).ok()));
+    let shard = shard.map_err(|problem| Failure::usage(anyhow!(problem)))?;
+    let mut lanes: Vec<_> = selection.pairings.iter().map(|pairing| lane(selection, pairing, args)).collect();
+    lanes.sort_by(|a, b| a.key().cmp(&b.key()));
+    let mut manifest = Manifest::new(shard, lanes);
+    manifest.skipped = selection.skipped.iter().cloned().map(Into::into).collect();
+    Ok(manifest)
+}
+
+/// `--set`, and the flags that are short for it.
+fn flags(args: &RunArgs) -> Result<Vec<Entry>, Failure> {
+    let policy = args.policy.iter().map(|name| format!("policy.name={name}"));
+    let all = args.set.iter().cloned().chain(policy);
+    all.map(|flag| parse_flag(&flag)).collect::<Result<_, _>>().map_err(Failure::usage)
+}
+
+fn lane(selection: &Selection, (index, pairing): &(usize, Pairing), args: &RunArgs) -> LaneConfig {
+    let scenario = &selection.scenarios[*index];
+    let given = args.seeds.clone().or_else(|| args.seed.map(|seed| seed..seed.saturating_add(1)));
+    let is_violated = scenario.expect == Expect::Violated;
+    let seeds: Range<u64> = match given {
+        Some(ref seeds) => seeds.clone(),
+        None if args.budget.is_some() && !is_violated => 0..u64::MAX,
+        None => scenario.default_seeds(),
     };
-    outcome.coverage.engines.iter().filter(|(_, engine)| engine.has_run()).map(one).collect()
-}
-
-fn lines(summary: &Summary, outcome: &Outcome, out: &Path) -> String {
-    let mut whole = with_run(summary, outcome, out);
-    let mut text = String::new();
-    for (list, kind) in [
-        ("skipped", "skipped"),
-        ("scenarios", "scenario"),
-        ("findings", "finding"),
-        ("nondeterminism", "nondeterminism"),
-        ("inconclusive", "inconclusive"),
-        ("coverage", "coverage"),
-    ] {
-        for item in whole[list].as_array().into_iter().flatten() {
-            let mut line = json!({"v": campaign::VERSION, "type": kind});
-            if let (Some(line), Some(item)) = (line.as_object_mut(), item.as_object()) {
-                line.extend(item.clone());
-            }
-            text += &format!("{line}\n");
-        }
+    LaneConfig {
+        scenario: *index,
+        scenario_name: scenario.name.clone(),
+        engine: pairing.engine.clone(),
+        label: pairing.label(),
+        bugs: pairing.bugs().to_vec(),
+        fingerprint: campaign::fingerprint(scenario),
+        seeds,
+        expect: scenario.expect,
+        compared_min: scenario.compared_min,
+        stop_at_first: given.is_none() && is_violated,
     }
-    // The last line stays short enough to read: the scenarios have had their own.
-    if let Some(summary) = whole.as_object_mut() {
-        summary.shift_remove("scenarios");
-        summary.shift_remove("skipped");
-        summary.shift_remove("coverage");
-    }
-    text += &format!("{whole}\n");
-    text
 }
 
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).expect("a value has a JSON form") + "\n"
-}
-
-fn exit(args: &RunArgs, summary: &Summary, outcome: &Outcome, signals: &Signals) -> Exit {
-    let mut codes = Vec::new();
-    codes.extend(signals.exit());
+/// How a campaign ends; `asked` is the code of a request to stop.
+pub(super) fn exit(as_expected: bool, summary: &Summary, outcome: &Outcome, asked: Option<Exit>) -> Exit {
+    let mut codes: Vec<Exit> = asked.into_iter().collect();
     if !summary.nondeterminism.is_empty() {
         codes.push(Exit::NONDETERMINISM);
     }
-    if args.as_expected {
+    if as_expected {
         if summary.scenarios.iter().any(|lane| lane.met == Some(false)) {
             codes.push(Exit::FINDING);
         }
@@ -276,11 +208,12 @@ fn exit(args: &RunArgs, summary: &Summary, outcome: &Outcome, signals: &Signals)
     }
     let excused = |one: &campaign::Inconclusive| {
         let is_it = |lane: &&campaign::SummaryLane| lane.scenario == one.scenario && lane.engine == one.engine;
-        args.as_expected && summary.scenarios.iter().find(is_it).is_some_and(|lane| lane.expect == Expect::Violated)
+        as_expected && summary.scenarios.iter().find(is_it).is_some_and(|lane| lane.expect == Expect::Violated)
     };
     if summary.inconclusive.iter().any(|one| !excused(one)) {
         codes.push(Exit::INCONCLUSIVE);
     }
+    codes.extend(corpus::codes(summary.corpus.iter()));
     if summary.runs == 0 {
         codes.push(Exit::NOTHING_RAN);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::screen::{Paint, count, number, plain, table};
 use super::shrink::words;
-use crate::campaign::{Found, Inconclusive, LaneConfig, New, Outcome, Summary, Tally};
+use crate::campaign::{Found, Inconclusive, LaneConfig, New, Outcome, Progressed, Summary, Tally};
 use crate::scenario::{Expect, Registry};
 
 /// Lines of a finding's argument that are shown.
@@ -85,15 +85,14 @@ fn places(outcome: &Outcome, config: &LaneConfig) -> String {
 /// What came of a lane, in a word or two.
 fn word(summary: &Summary, outcome: &Outcome, lane: usize) -> String {
     let (config, tally) = &outcome.lanes[lane];
-    let found: Vec<&Found> = outcome.findings.iter().filter(|found| found.lane == lane).collect();
     if outcome.unstable.iter().any(|one| one.lane == lane) {
         return "not deterministic".to_string();
     }
     let is_it = |one: &Inconclusive| one.scenario == config.scenario_name && one.engine == config.engine;
     let is_doubtful = summary.inconclusive.iter().any(is_it);
-    match (config.expect, found.first()) {
+    match (config.expect, outcome.first_in(lane)) {
         (Expect::Holds, Some(_)) => "VIOLATED".to_string(),
-        (Expect::Violated, Some(first)) => format!("violated at seed {}, as expected", first.seed),
+        (Expect::Violated, Some(first)) => format!("violated at seed {first}, as expected"),
         (Expect::Violated, None) => "held, but was expected to be violated".to_string(),
         (Expect::Holds, None) if tally.runs == 0 => "did not run".to_string(),
         (Expect::Holds, None) if is_doubtful => "inconclusive".to_string(),
@@ -105,7 +104,7 @@ fn facts(registry: &Registry, summary: &Summary, outcome: &Outcome, paint: Paint
     let mut sum = Tally::default();
     outcome.lanes.iter().for_each(|(_, tally)| sum.merge(tally));
     let mut lines: Vec<(&str, String)> = Vec::new();
-    let seconds = outcome.elapsed.as_secs_f64().max(0.001);
+    let seconds = outcome.elapsed().as_secs_f64().max(0.001);
     let ops = &sum.ops;
     lines.push((
         "tried",
@@ -134,8 +133,8 @@ fn facts(registry: &Registry, summary: &Summary, outcome: &Outcome, paint: Paint
     lines.push(("policies", policies.collect::<Vec<_>>().join(", ")));
     lines.extend(outcome.lanes.iter().flat_map(|(config, tally)| proofs(config, tally)));
     lines.extend(coverage(registry, outcome));
-    if outcome.repeated > 0 {
-        let repeated = count(outcome.repeated, "run");
+    if outcome.pace.repeated > 0 {
+        let repeated = count(outcome.pace.repeated, "run");
         lines.push(("repeated", format!("{repeated} a second time in another process, equal turn by turn")));
     }
     if sum.idle > 0 {
@@ -144,8 +143,12 @@ fn facts(registry: &Registry, summary: &Summary, outcome: &Outcome, paint: Paint
     if !sum.limits.is_empty() {
         lines.push(("limits", counts(&sum.limits)));
     }
-    if outcome.workers_lost > 0 {
-        lines.push(("workers", format!("{} went down and were replaced", number(outcome.workers_lost))));
+    if outcome.pace.workers_lost > 0 {
+        lines.push(("workers", format!("{} went down and were replaced", number(outcome.pace.workers_lost))));
+    }
+    for case in &summary.corpus {
+        let was = if case.state == case.recorded { String::new() } else { format!(", recorded as {}", case.recorded) };
+        lines.push(("corpus", format!("{}: {}{was}", case.case, case.state)));
     }
     for skipped in &summary.skipped {
         lines.push(("skipped", format!("{} on {}: {}", skipped.scenario, skipped.engine, skipped.reason)));
@@ -215,7 +218,7 @@ fn sizes(found: &Found, paint: Paint) -> String {
 }
 
 fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, paint: Paint) -> String {
-    let (config, tally) = &outcome.lanes[found.lane];
+    let config = &outcome.lanes[found.lane].0;
     let head = paint.bad(&format!("VIOLATED {}: {}", found.finding.property, found.finding.anomaly));
     let mut text = format!("\n{head} · {}\n", on(config));
     text += &format!("  {}\n", paint.strong(&plain(&found.finding.sentence)));
@@ -235,9 +238,9 @@ fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, pa
     if !found.faults.is_empty() {
         facts.push(counts(&found.faults));
     }
-    if !config.stop_at_first {
-        facts.push(format!("{} of {}", number(found.seeds), count(tally.runs, "seed")));
-        facts.extend(clean_seeds(found.seeds, tally.runs));
+    if let Some(one) = outcome.findability(found) {
+        facts.push(format!("{} of {}", number(one.seeds), count(one.runs, "seed")));
+        facts.extend(one.clean_seeds.map(|clean| format!("{} would prove it fixed (95%)", count(clean, "clean seed"))));
     }
     text += &format!("  {}\n", facts.join(" · "));
     text += &sizes(found, paint);
@@ -248,22 +251,12 @@ fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, pa
     text
 }
 
-/// How many clean seeds in a row show at 95% that a finding of this rate is gone: ln 0.05 / ln(1 − p).
-fn clean_seeds(hits: u64, runs: u64) -> Option<String> {
-    if hits >= runs {
-        return None;
-    }
-    let rate = hits as f64 / runs as f64;
-    let needed = (0.05f64.ln() / (1.0 - rate).ln()).ceil();
-    Some(format!("{} would prove it fixed (95%)", count(needed as u64, "clean seed")))
-}
-
 fn verdict(summary: &Summary, outcome: &Outcome, out: &Path, paint: Paint) -> String {
     let mut text = String::from("\n");
-    if outcome.interrupted {
+    if outcome.is_interrupted() {
         text += &paint.doubtful("interrupted; the results so far are saved\n");
     }
-    if outcome.budget_spent {
+    if outcome.manifest.state == Progressed::BudgetSpent {
         text += "the budget is spent; seeds were left\n";
     }
     let runs = count(summary.runs, "run");
@@ -281,6 +274,6 @@ fn verdict(summary: &Summary, outcome: &Outcome, out: &Path, paint: Paint) -> St
         _ => paint.good(&format!("held in {runs}")),
     };
     let place = out.join("summary.json");
-    text += &format!(" · hash {} · {:.1} s · {}\n", summary.hash, outcome.elapsed.as_secs_f64(), place.display());
+    text += &format!(" · hash {} · {:.1} s · {}\n", summary.hash, outcome.elapsed().as_secs_f64(), place.display());
     text
 }

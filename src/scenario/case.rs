@@ -101,11 +101,41 @@ pub struct Head {
     pub seed: String,
     /// The failure's bucket.
     pub bucket: String,
+    /// What is known of it, where it is kept in a corpus.
+    #[serde(default, skip_serializing_if = "Known::is_open")]
+    pub known: Known,
     /// The run's hash; none when the engine took its process down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<Fingerprint>,
     /// How many turns the run took.
     pub turns: u64,
+}
+
+/// What is known of a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// The engine has it.
+    #[default]
+    Open,
+    /// The engine had it.
+    Fixed,
+}
+
+impl Known {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Fixed => "fixed",
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
 }
 
 /// What is wrong with a file that should be a case.

@@ -24,7 +24,7 @@ mod tests;
 mod text;
 mod user_sql;
 
-pub use case::{CASE_MAX, Case, CaseError, FORMAT, Head, ShrunkFacts, Size};
+pub use case::{CASE_MAX, Case, CaseError, FORMAT, Head, Known, ShrunkFacts, Size};
 pub use configuration::{Configuration, EngineChoice, StoredFinding};
 pub use error::{Place, ScenarioError, nearest_name};
 pub use library::Library;

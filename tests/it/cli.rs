@@ -2,10 +2,14 @@
 //!
 //! Most of it drives `examples/rogue_engine.rs`, whose engine misbehaves on demand.
 
+#[path = "cli/campaigns.rs"]
+mod campaigns;
 #[path = "cli/cases.rs"]
 mod cases;
 #[path = "cli/exits.rs"]
 mod exits;
+#[path = "cli/outputs.rs"]
+mod outputs;
 #[path = "cli/power.rs"]
 mod power;
 #[path = "cli/reports.rs"]

@@ -69,7 +69,7 @@ fn a_file_that_is_no_good_case_is_refused_in_one_line() {
         "unknown.case",
         &good.replace("turns = ", "trns = "),
         expect![[r#"
-        rogue_engine: unknown.case:13:1: damaged: unknown field `trns`, expected one of `format`, `squall`, `program`, `build`, `scenario`, `seed`, `bucket`, `hash`, `turns`
+        rogue_engine: unknown.case:13:1: damaged: unknown field `trns`, expected one of `format`, `squall`, `program`, `build`, `scenario`, `seed`, `bucket`, `known`, `hash`, `turns`
     "#]],
     );
     check(

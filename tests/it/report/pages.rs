@@ -1,7 +1,7 @@
 //! `failure.json`, the page and the exports of planted bugs.
 
 use squall::report::{self, Extent, Failure, Marks, Rows, export, file};
-use squall::scenario::{Case, FORMAT, Head};
+use squall::scenario::{Case, FORMAT, Head, Known};
 use squall::trace::Level;
 
 use super::{Failed, failure};
@@ -17,6 +17,7 @@ fn of(failed: &Failed) -> Failure {
         scenario: "planted/one".into(),
         seed: seed.to_string(),
         bucket: "bucket-1".into(),
+        known: Known::default(),
         hash: Some(result.hash),
         turns: result.turns,
     };
