@@ -220,7 +220,12 @@ fn sizes(found: &Found, paint: Paint) -> String {
 fn finding(registry: &Registry, outcome: &Outcome, found: &Found, out: &Path, paint: Paint) -> String {
     let config = &outcome.lanes[found.lane].0;
     let head = paint.bad(&format!("VIOLATED {}: {}", found.finding.property, found.finding.anomaly));
-    let mut text = format!("\n{head} · {}\n", on(config));
+    let elsewhere = match found.seen.len() {
+        1 => String::new(),
+        lanes => format!(", and {} more", count(lanes as u64 - 1, "scenario")),
+    };
+    let known = if outcome.manifest.knows(&found.bucket) { " · known" } else { "" };
+    let mut text = format!("\n{head} · {}{elsewhere}{known}\n", on(config));
     text += &format!("  {}\n", paint.strong(&plain(&found.finding.sentence)));
     for line in found.finding.proof.iter().take(PROOF_MAX) {
         text += &format!("    {}\n", plain(line));

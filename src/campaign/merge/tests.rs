@@ -1,3 +1,5 @@
+//! Merging: its laws, drawn at random, and what it says of shards that are missing, foreign or unequal.
+
 use arbtest::arbitrary::{Result as Drawn, Unstructured};
 use arbtest::arbtest;
 
