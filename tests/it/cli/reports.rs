@@ -16,7 +16,10 @@ fn run_leaves_a_page_and_a_json_of_every_failure_beside_its_case() {
     let bucket = case.rsplit_once('/').unwrap().0;
     let failure = room.json(&format!("{bucket}/failure.json"));
     assert_eq!((failure["v"].as_u64(), failure["type"].as_str()), (Some(1), Some("failure")));
-    assert_eq!(failure["verdict"], "A read of k0000 brought nil, and c0.3.0 was written last.");
+    assert_eq!(failure["verdict"], failure["finding"]["sentence"]);
+    assert!(failure["verdict"].as_str().unwrap().starts_with("A read of k0000 brought nil, and c0."));
+    // It was made smaller before it was stored, and says how large it was.
+    assert!(failure["shrunk"]["operations"].as_u64() < failure["original"]["operations"].as_u64(), "{failure}");
     assert_eq!(failure["reproduce"]["replay"], format!("rogue_engine replay {case}"));
     assert!(failure["table"]["rows"].as_array().unwrap().iter().any(|row| row["violated"] == true));
     let page = room.read(&format!("{bucket}/report.html"));
