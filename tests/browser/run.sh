@@ -26,4 +26,4 @@ case="$(find "$room/out" -name '*.case' | sort | head -n 1)"
 if [ ! -d "$room/python" ]; then
     python3 -m venv "$room/python" && "$room/python/bin/pip" install --quiet perfetto protobuf
 fi
-"$room/python/bin/python" tests/browser/perfetto.py "$room/a.pftrace"
+"$room/python/bin/python" tests/browser/check_perfetto.py "$room/a.pftrace"
