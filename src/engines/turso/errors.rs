@@ -13,6 +13,7 @@ pub(super) fn theirs(error: &CompletionError, what: &'static str) -> Option<Thei
     let kind = match error {
         CompletionError::Aborted => return None,
         CompletionError::Io(error) => kind_of(error.kind),
+        CompletionError::NoMemory { .. } => io::ErrorKind::OutOfMemory,
         CompletionError::Short { .. } | CompletionError::Rejected(_) => io::ErrorKind::Other,
     };
     Some(TheirError::IOError(kind, what))
