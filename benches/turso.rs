@@ -17,7 +17,7 @@ use squall::engine::{Engine, OptionValue, Options};
 use squall::engines::turso::Turso;
 use squall::sim::{self, RunConfig, WorldConfig};
 use squall::tape::{Actor, ENGINE, Ratio, Tape};
-use squall::trace::{Observer, Turn};
+use squall::trace::{Fact, Level, Observer, What};
 use squall::workload::{Knobs, kv};
 
 const RUNS: u64 = 20;
@@ -29,9 +29,15 @@ struct Count {
 }
 
 impl Observer for Count {
-    fn turn(&mut self, turn: &Turn<'_>) {
-        self.turns += 1;
-        self.steps += u64::from(matches!(turn.actor, Actor::Connection(connection) if connection != ENGINE));
+    fn level(&self) -> Level {
+        Level::Steps
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        if let What::Turn { actor, .. } = fact.what {
+            self.turns += 1;
+            self.steps += u64::from(matches!(actor, Actor::Connection(connection) if connection != ENGINE));
+        }
     }
 }
 

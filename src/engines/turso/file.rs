@@ -244,9 +244,9 @@ mod tests {
         }
     }
 
-    fn told(
-        make: fn(Box<dyn Fn(Result<i32, TheirError>) + Send + Sync>) -> TheirCompletion,
-    ) -> (TheirCompletion, Told) {
+    type Callback = Box<dyn Fn(Result<i32, TheirError>) + Send + Sync>;
+
+    fn told(make: fn(Callback) -> TheirCompletion) -> (TheirCompletion, Told) {
         let told = Told::default();
         let to = Arc::clone(&told);
         (make(Box::new(move |result| to.lock().unwrap().push(result))), told)
