@@ -61,6 +61,19 @@ impl Workload<Sql> for SchemaChange {
         vec![rows::whole([rows::schema(TABLE)])]
     }
 
+    /// A register, because a change of the schema may have nothing to change, and is then refused.
+    fn probe(&self, knobs: &Knobs, seed: u64, connection: u16) -> Vec<Transaction<Sql>> {
+        let knobs = Knobs { rollbacks_percent: 0, checkpoints_permille: 0, vacuums_permille: 0, ..knobs.clone() };
+        let one = |ordinal| {
+            let mut draws = Draws::new(seed, "plan", connection, ordinal);
+            Rows::new(&knobs, connection, ordinal, &mut draws).transaction(|draft| {
+                let (key, value) = (draft.key(), draft.value());
+                draft.push(rows::write(WRITE, &key, value).into());
+            })
+        };
+        vec![one(0), one(1)]
+    }
+
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Sql> {
         Rows::new(knobs, connection, ordinal, draws).transaction(|draft| {
             if draft.draws.below(5) == 0 {

@@ -152,7 +152,8 @@ fn a_case_cut_anywhere_is_an_error_or_a_case_and_never_a_panic() {
         let length = (length..).find(|&at| good.is_char_boundary(at)).unwrap();
         room.write("cut.case", &good[..length]);
         let done = room.run("replay cut.case");
-        assert_eq!(done.code, 2, "{length}: {}{}", done.out, done.err);
+        // What is left may be a whole case without its decisions; it then runs from its seed.
+        assert!([1, 2].contains(&done.code), "{length}: {}{}", done.out, done.err);
         assert!(!done.err.contains("panicked"), "{length}: {}", done.err);
     }
 }
