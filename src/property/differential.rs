@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::digest::{Digest, Fate, Unit};
+use super::digest::{Digest, Fate, NEVER, Unit};
 use super::{Finding, Judgement, Property, RunRecord};
 use crate::history::{Call, Datum};
 
@@ -90,7 +90,10 @@ fn writes(digest: &Digest<'_>, op: usize) -> bool {
 
 /// The units that have committed and may have changed anything, in the order in which the engine says they did.
 fn serial<'d>(digest: &'d Digest<'_>) -> Result<Vec<&'d Unit>, String> {
-    let changes = |unit: &&Unit| unit.fate != Fate::Never && unit.ops.iter().any(|&op| writes(digest, op));
+    // What is asked after the last recovery comes after it has been read back.
+    let end = digest.recovered.last().copied().flatten().unwrap_or(NEVER);
+    let changes =
+        |unit: &&Unit| unit.fate != Fate::Never && unit.from < end && unit.ops.iter().any(|&op| writes(digest, op));
     let mut ordered = Vec::new();
     for unit in digest.units.iter().filter(changes) {
         match (unit.fate, unit.order) {
