@@ -83,15 +83,15 @@ fn a_file_that_is_no_good_case_is_refused_in_one_line() {
         "ratio.case",
         &good.replace("read-eio = \"0/1\"", "read-eio = \"7/1\""),
         expect![[r#"
-        rogue_engine: ratio.case:57:12: damaged: `7/1` is no probability: expected a ratio from 0/1 to 1/1, such as "1/1000"
-    "#]],
+            rogue_engine: ratio.case:59:12: damaged: `7/1` is no probability: expected a ratio from 0/1 to 1/1, such as "1/1000"
+        "#]],
     );
     check(
         "schedule.case",
         &good.replace("schedule = '''\n", "schedule = '''\nd7 "),
         expect![[r#"
-        rogue_engine: schedule.case:123:1: damaged: `d7` is no actor: expected `c2`, `c2/op7/io1`, `engine`, `timer` or `crash`
-    "#]],
+            rogue_engine: schedule.case:139:1: damaged: `d7` is no actor: expected `c2`, `c2/op7/io1`, `engine`, `timer` or `crash`
+        "#]],
     );
     check(
         "plan.case",
@@ -104,8 +104,8 @@ fn a_file_that_is_no_good_case_is_refused_in_one_line() {
         "workload.case",
         &good.replace("workload = \"register\"", "workload = \"bank2\""),
         expect![[r#"
-        rogue_engine: workload.case: cannot be run: the workload `bank2` is not known to the family `kv`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set
-    "#]],
+            rogue_engine: workload.case: cannot be run: the workload `bank2` is not known to the family `kv`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set, audit
+        "#]],
     );
     check(
         "property.case",

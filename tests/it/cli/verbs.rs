@@ -63,9 +63,9 @@ fn the_summary_for_people_says_what_was_tried_compared_and_found() {
         .collect();
     expect![[r#"
           scenario  engine  runs  turns  ops  compared  crashes  faults  places
-          rogue     rogue      8    288  128        31        8       0     1/1  VIOLATED
+          rogue     rogue      8    320  144        31        8       0     1/1  VIOLATED
 
-        tried     8 runs, 288 turns, 128 operations: 128 answered, 0 refused, 0 in doubt, 0 cut off
+        tried     8 runs, 320 turns, 144 operations: 144 answered, 0 refused, 0 in doubt, 0 cut off
         compared  last-write 31
         crashes   8
         faults    none
@@ -74,10 +74,10 @@ fn the_summary_for_people_says_what_was_tried_compared_and_found() {
 
         VIOLATED last-write: stale-read · rogue on rogue
           A read of k0000 brought nil, and c0.3.0 was written last.
-          seed 0 · turn 11 of 36 · 1 crash · 4 of 8 seeds · 5 clean seeds would prove it fixed (95%)
+          seed 0 · turn 11 of 40 · 1 crash · 4 of 8 seeds · 5 clean seeds would prove it fixed (95%)
           replay: rogue_engine replay squall-out/last-write-stale-read-cfe61afd/0.case
 
-        1 finding in 8 runs · hash 02a32ac00e204bd6 · … · squall-out/summary.json
+        1 finding in 8 runs · hash cadc9a04cd992653 · … · squall-out/summary.json
     "#]]
     .assert_eq(&shown);
 }
