@@ -5,12 +5,14 @@
 //! as processor time (elsewhere than on Linux as elapsed time); the memory is
 //! what the process grew by at its peak meanwhile (Linux only). Nothing here passes or fails.
 //!
-//! `cargo bench --bench judge [-- part of a row's name]`
+//! `cargo bench --bench judge [-- part of a row's name]`; with `-- --write FOLDER` it judges only what Porcupine can
+//! judge too, and leaves the histories there as files (`benches/porcupine/compare.sh`).
 
 #![allow(clippy::type_complexity)]
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use squall::judge::{
@@ -19,21 +21,43 @@ use squall::judge::{
 };
 
 fn main() {
-    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let table = Table { wanted };
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut table = Table { wanted: None, write: None };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--write" => table.write = Some(arguments.next().expect("a folder after --write").into()),
+            _ => table.wanted = Some(argument),
+        }
+    }
     println!("| history | verdict | method | ms | grew by MB |");
     println!("|---|---|---|---|---|");
     registers(&table);
     containers(&table);
-    transactions(&table);
-    files(&table);
+    if table.write.is_none() {
+        transactions(&table);
+        files(&table);
+    }
 }
 
 struct Table {
     wanted: Option<String>,
+    write: Option<PathBuf>,
 }
 
 impl Table {
+    /// A row about a history of single operations.
+    fn history(&self, name: &str, object: Object, make: impl FnOnce() -> History) {
+        let make = || {
+            let history = make();
+            if let Some(folder) = &self.write {
+                let file = name.replace(',', "").replace(' ', "-") + ".jsonl";
+                std::fs::write(folder.join(file), formats::own_lines(&history)).expect("the folder takes files");
+            }
+            history
+        };
+        self.row(name, make, |history| judged(object, history));
+    }
+
     /// Prints a row: makes the input, then runs the judge three times.
     fn row<T>(&self, name: &str, make: impl FnOnce() -> T, judge: impl Fn(&T) -> (String, String)) {
         if self.wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
@@ -219,7 +243,7 @@ fn registers(table: &Table) {
                 }
                 history
             };
-            table.row(&name, make, |history| judged(Object::Register, history));
+            table.history(&name, Object::Register, make);
         }
     }
     for bad in [false, true] {
@@ -231,11 +255,11 @@ fn registers(table: &Table) {
             }
             history
         };
-        table.row(&name, make, |history| judged(Object::KeyValue, history));
+        table.history(&name, Object::KeyValue, make);
     }
     for operations in [1_000, 20_000] {
         let name = format!("cas over 5 values, {operations} x 20, good");
-        table.row(&name, || generate(&mut store(1, 5), operations, 20, 0), |h| judged(Object::Register, h));
+        table.history(&name, Object::Register, || generate(&mut store(1, 5), operations, 20, 0));
     }
     let make = || {
         let mut history = generate(&mut store(1, 5), 1_000, 20, 0);
@@ -243,7 +267,7 @@ fn registers(table: &Table) {
         history.operations[at].out = Value::Int(99);
         history
     };
-    table.row("cas over 5 values, 1000 x 20, bad", make, |h| judged(Object::Register, h));
+    table.history("cas over 5 values, 1000 x 20, bad", Object::Register, make);
 }
 
 struct Container {
@@ -288,7 +312,9 @@ impl Works for Container {
 }
 
 fn containers(table: &Table) {
-    for object in [Object::Queue, Object::Stack, Object::PriorityQueue] {
+    let all = [Object::Queue, Object::Stack, Object::PriorityQueue];
+    let objects = if table.write.is_some() { &all[..1] } else { &all };
+    for &object in objects {
         for bad in [false, true] {
             let kind = if bad { "bad" } else { "good" };
             let name = format!("{} 100,000 x 16, {kind}", object.name());
@@ -306,7 +332,7 @@ fn containers(table: &Table) {
                 }
                 history
             };
-            table.row(&name, make, |history| judged(object, history));
+            table.history(&name, object, make);
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn page(program: &str, quick: bool, contenders: &[Contender], figures
     let mut text = format!("# How soon planted bugs are found\n\nMade by `{program} bench-power{flag} --md`; ");
     text += "the same numbers come out on every machine.\n\n";
     text += "Each bug of the catalogue (`squall list bugs`) has a scenario of at most 500 turns a run, ";
-    text += "`workloads/planted/`. A *start* searches\nfor it over fresh seeds until the first finding, or until its limit. ";
+    text += "`workloads/planted/`;\ncoming to rest and reading back come on top. A *start* searches for it over fresh seeds until the first finding, or until its limit. ";
     text += "All contenders get the same seeds, so the same plans and the same\nodds of faults and crashes; ";
     text += "they differ in who runs next.\n\n";
     text += &markdown(&[["contender", "starts", "runs of a start, at most"].map(str::to_string).to_vec()], || {
@@ -136,7 +136,7 @@ fn sentences(figures: &Figures<'_>) -> Vec<String> {
         alarms => format!("FALSE ALARMS: something was found in the harmless {}", alarms.join(", ")),
     });
     lines.push(format!(
-        "{} runs in all, the longest of {} turns",
+        "{} runs in all, the longest of {} turns, with coming to rest and reading back",
         number(figures.runs()),
         number(figures.turns_most())
     ));

@@ -155,7 +155,7 @@ pub struct Event {
 }
 
 /// A place in a history that it can be taken back to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct HistoryMark {
     events: usize,
     ops: u32,

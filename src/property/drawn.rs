@@ -43,14 +43,14 @@ pub(crate) fn judge_with(
     tune: impl FnOnce(&mut RunRecord<'_>),
 ) -> Judgement {
     let promises = Promises { isolation: Isolation::StrictSerializable, durability: Durability::EveryCommit };
-    let mut run = RunRecord { history, promises, facts: &[], media_faults: false, betrayed: false };
+    let mut run = RunRecord { history, promises, facts: &[], media_faults: 0, betrayed: false };
     tune(&mut run);
     property.judge(&run)
 }
 
-/// Faults of the media were injected.
+/// A fault of the media has struck.
 pub(crate) fn media() -> impl FnOnce(&mut RunRecord<'_>) {
-    |run| run.media_faults = true
+    |run| run.media_faults = 1
 }
 
 /// The engine promises this.

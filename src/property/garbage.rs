@@ -71,6 +71,10 @@ impl Property for Garbage {
         }
     }
 
+    fn allows_for_damage(&self) -> bool {
+        true
+    }
+
     fn for_image(&self) -> Option<Box<dyn Property>> {
         Some(Box::<Self>::default())
     }

@@ -22,6 +22,10 @@ impl Property for Integrity {
         "the engine's own check of itself finds nothing wrong"
     }
 
+    fn allows_for_damage(&self) -> bool {
+        true
+    }
+
     fn for_image(&self) -> Option<Box<dyn Property>> {
         Some(Box::<Self>::default())
     }
@@ -32,7 +36,7 @@ impl Property for Integrity {
             let Fact::Checked { problems } = &event.fact else { continue };
             compared += 1;
             let [first, ..] = &problems[..] else { continue };
-            if run.media_faults || run.betrayed {
+            if run.media_faults > 0 || run.betrayed {
                 continue;
             }
             let others = match problems.len() - 1 {

@@ -92,8 +92,7 @@ mod tests {
         }
         let isolation = Isolation::StrictSerializable;
         let promised = crate::engine::Promises { isolation, durability };
-        let record =
-            RunRecord { history: &history, promises: promised, facts: &[], media_faults: false, betrayed: false };
+        let record = RunRecord { history: &history, promises: promised, facts: &[], media_faults: 0, betrayed: false };
         let judgement = Invariant.judge(&record);
         let shown = match judgement.verdict {
             super::super::Verdict::Holds => "holds".to_string(),

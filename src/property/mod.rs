@@ -81,8 +81,8 @@ pub struct RunRecord<'a> {
     pub promises: Promises,
     /// What the workload says of itself, such as `total`.
     pub facts: &'a [(&'static str, Datum)],
-    /// Whether faults of the media were injected: an engine may then refuse, but not answer wrongly.
-    pub media_faults: bool,
+    /// How many faults of the media have struck: an engine may then refuse, but not answer wrongly.
+    pub media_faults: u64,
     /// Whether a sync has answered for what was lost all the same, because the device lied or an error came late: no
     /// engine can keep on its word what it promised.
     pub betrayed: bool,
@@ -105,6 +105,12 @@ pub trait Property {
     /// property has nothing to say of what a recovery leaves.
     fn for_image(&self) -> Option<Box<dyn Property>> {
         None
+    }
+
+    /// Whether it can judge what a recovery has made of damaged media, from which the last commits may be missing. The
+    /// others are not shown what came after.
+    fn allows_for_damage(&self) -> bool {
+        false
     }
 
     /// Judges the whole run.

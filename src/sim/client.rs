@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::aio::Completion;
+use crate::aio::{Completion, Kind};
 use crate::engine::{Family, Role};
 use crate::history::OpId;
 use crate::workload::Transaction;
@@ -65,6 +65,11 @@ pub(super) struct Running<F: Family> {
 }
 
 impl<'a, F: Family, C> Client<'a, F, C> {
+    /// Whether it waits for something that no I/O and no timer will bring.
+    pub(super) fn waits_for_others(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| !waiting.finished() && waiting.kind() == Kind::Wait)
+    }
+
     pub(super) fn new(id: u16, waker: Waker, script: &'a [Transaction<F>]) -> Self {
         let mut client = Self {
             id,

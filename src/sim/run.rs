@@ -25,9 +25,9 @@ use super::core::{After, Core, Hazard, PUMP_CRASHED, PumpState, SimPump, Task, T
 use super::ready::ReadySet;
 use super::result::{ImageCounts, OpCounts, RunResult};
 use crate::aio::{Completion, IOCompletions, IOResult, IoKind, Resource};
-use crate::disk::sim::{CrashReport, FileShape, Finish, SimDisk};
+use crate::disk::sim::{CrashReport, FileShape, Finish, MediaFault, SimDisk};
 use crate::engine::{Connection, Engine, EngineError, Env, Family, Reply, Role};
-use crate::history::{Class, CrashKind, Datum, Event, Fact, History, OpId, Outcome};
+use crate::history::{Class, CrashKind, Datum, Event, Fact, History, HistoryMark, OpId, Outcome};
 use crate::property::{Finding, Property, RunRecord, Verdict};
 use crate::sched::{Mode, PolicyConfig, Scheduler, Slot};
 use crate::tape::{Actor, ENGINE, Ratio, RunHash, Stream, Tape};
@@ -40,6 +40,8 @@ use image::{Aside, Point};
 const OPEN_ATTEMPTS: u32 = 3;
 /// How often operations are checked for having taken too long, in turns.
 const STARVATION_PERIOD: u64 = 1024;
+/// An operation that has had this part of the bound as turns of its own has not just been passed over.
+const STARVATION_SHARE: u64 = 100;
 /// How many ordinals the engine's own operations have between two crashes.
 const ENGINE_ORDINALS_PER_LIFE: u32 = 1_000_000;
 /// How many of those who do not come to rest are named.
@@ -163,6 +165,10 @@ struct Run<'a, F: Family, E: Engine<F>> {
     /// The turn at which everything stops in the recovery of an image; `u64::MAX` for never.
     crash_turn: u64,
     last_crash: Option<CrashReport>,
+    /// Where the history was before the last crash.
+    before_crash: HistoryMark,
+    /// Where it was before the first crash after which the media was damaged.
+    before_damage: Option<HistoryMark>,
     images: ImageCounts,
     /// What had struck when the engine was opened last.
     faults_before: BTreeMap<&'static str, u64>,
@@ -247,6 +253,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             crashes: 0,
             crash_turn: u64::MAX,
             last_crash: None,
+            before_crash: HistoryMark::default(),
+            before_damage: None,
             images: ImageCounts::default(),
             faults_before: BTreeMap::new(),
             aside: None,
@@ -841,6 +849,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         self.after = After::Keep;
         self.crashes += 1;
         self.engine_ordinal = self.crashes * ENGINE_ORDINALS_PER_LIFE;
+        self.before_crash = self.history.mark();
         self.note_fact(Fact::Crash { kind });
     }
 
@@ -895,6 +904,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn note_recovered(&mut self) {
         self.tell(|| What::Recovered);
         self.note_fact(Fact::Recovered);
+        if self.media_strikes() > 0 {
+            self.before_damage = self.before_damage.or(Some(self.before_crash));
+        }
     }
 
     // ---- what is wrong ----
@@ -916,14 +928,29 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             return Err(Stop::Cut);
         }
         if self.turn.is_multiple_of(STARVATION_PERIOD) {
-            let starved = self.clients.iter().find(|client| {
-                client.running.as_ref().is_some_and(|running| self.turn - running.since_turn > limits.starvation_turns)
-            });
-            if let Some(starved) = starved.map(|client| client.id) {
+            if let Some(starved) = self.starved() {
                 return Err(self.starvation(starved));
             }
         }
         Ok(())
+    }
+
+    /// A client whose operation takes too long by the engine's doing.
+    ///
+    /// Policies are unfair on purpose, and one that is not given turns cannot finish. So it must have had turns of its
+    /// own, or wait for others who have all begun after it and go on without it.
+    fn starved(&self) -> Option<u16> {
+        let bound = self.config.world.limits.starvation_turns;
+        let operations = || self.clients.iter().filter_map(|client| Some((client, client.running.as_ref()?)));
+        let (client, oldest) = operations().min_by_key(|(_, running)| running.since_turn)?;
+        if self.turn - oldest.since_turn <= bound {
+            return None;
+        }
+        let has_had_turns = u64::from(oldest.steps) >= bound.div_ceil(STARVATION_SHARE);
+        let others_went_on = operations()
+            .filter(|(other, _)| other.id != client.id)
+            .all(|(_, running)| running.since_turn > oldest.since_turn + bound / 2);
+        (has_had_turns || client.waits_for_others() && others_went_on).then_some(client.id)
     }
 
     /// What every client is waiting for, a line each.
@@ -1015,7 +1042,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             () => "",
         };
         if !reason.is_empty() {
-            self.limits_reached.push(format!("the engine refused to open after {reason}: {error}"));
+            self.limits_reached.push(format!("the engine refused to open after {reason}: {}", error.class));
             return Stop::Ended;
         }
         let sentence = format!("the engine does not open although the disk works: {error}");
@@ -1025,6 +1052,12 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn panicked(&mut self, client: Option<usize>, text: &str) -> Stop {
         let who = client.map_or("the engine".into(), |index| Actor::Connection(self.clients[index].id).to_string());
         self.breakdown("panic", format!("{who} panicked: {text}"), None)
+    }
+
+    /// How many faults of the media have struck so far.
+    fn media_strikes(&self) -> u64 {
+        let is_of_the_media = |kind: &str| MediaFault::ALL.iter().any(|fault| fault.name() == kind);
+        self.disk.stats().faults.iter().filter(|(kind, _)| is_of_the_media(kind)).map(|(_, count)| count).sum()
     }
 
     /// Whether a sync has answered for what was lost all the same.
@@ -1133,11 +1166,26 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
     fn conclude(mut self) -> RunResult {
         self.lay_down();
         let promises = E::promises(&self.config.options);
-        let (media_faults, betrayed) = (self.config.world.has_media_faults(), self.is_betrayed());
+        let (media_faults, betrayed) = (self.media_strikes(), self.is_betrayed());
         let record = RunRecord { history: &self.history, promises, facts: self.facts, media_faults, betrayed };
+        // What came after a crash of damaged media may lack the last commits, which only some can allow for.
+        let undamaged = self.before_damage.map(|mark| {
+            let mut history = self.history.clone();
+            history.rewind(mark);
+            history
+        });
+        if undamaged.is_some() {
+            self.limits_reached
+                .push("judged by some properties only: what came after damage to the media and a crash".into());
+        }
         let mut judged = Vec::new();
         for property in self.properties.iter_mut() {
-            let judgement = property.judge(&record);
+            let judgement = match &undamaged {
+                Some(history) if !property.allows_for_damage() => {
+                    property.judge(&RunRecord { history, ..record.clone() })
+                }
+                _ => property.judge(&record),
+            };
             if let Verdict::Violated(finding) = &judgement.verdict {
                 self.findings.push((**finding).clone());
             }

@@ -38,7 +38,7 @@ fn run(registry: &Registry, configuration: &Configuration, tape: Tape, seed: u64
 
 /// Faults of the disk beside the images.
 const STORM: &str = "[disk]\nread-eio = \"1/200\"\nwrite-eio = \"1/200\"\nsync-eio = \"1/50\"\nsplit = \"1/5\"\n\
-    write-short = \"1/20\"\nslow = \"1/20\"\npowersafe-overwrite = false\n";
+    write-short = \"1/20\"\nslow = \"1/20\"\npowersafe-overwrite = false\n[crash]\nrate = \"1/200\"\n";
 
 #[test]
 fn images_leave_the_run_as_it_is() {

@@ -4,15 +4,16 @@
 //! layer would block it calls [`wait`](super::wait). It works for engines that hold no in-process lock across a
 //! call into their file layer: another connection would wait for that lock without letting anybody run.
 //!
-//! A connection that is dropped is *killed*, in this order: [`Shared::kill`], the pending call runs to its end
-//! with every wait refused, then [`Blocking::die`] does, likewise. The scheduler is not asked.
+//! A connection that is dropped is *killed*, in this order: the I/O that it waits for ends, because no thread goes away in
+//! the middle of a system call; [`Shared::kill`]; the pending call runs to its end with every wait refused; then
+//! [`Blocking::die`] does, likewise. The scheduler is not asked.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::task::{Shared, Task};
-use crate::aio::IOResult;
+use crate::aio::{Completion, IOResult, Kind};
 use crate::disk::Io;
 use crate::engine::{Connection, EngineError, Family, Reply};
 
@@ -113,6 +114,8 @@ impl<C: Blocking> Drop for Host<C> {
 pub struct BlockingConnection<F: Family, C: BlockingClient<F>> {
     /// Before `host`: a pending call ends before its client does.
     pending: Option<Task<Answer<F>>>,
+    /// What the pending call waits for.
+    waiting: Option<Completion>,
     host: Host<C>,
     io: Arc<dyn Io>,
 }
@@ -120,7 +123,7 @@ pub struct BlockingConnection<F: Family, C: BlockingClient<F>> {
 impl<F: Family, C: BlockingClient<F>> BlockingConnection<F, C> {
     /// A connection of `client`, whose files lie on `io`.
     pub fn new(io: Arc<dyn Io>, client: C) -> Self {
-        Self { pending: None, host: Host::new(client), io }
+        Self { pending: None, waiting: None, host: Host::new(client), io }
     }
 
     /// Runs a call to its end without the scheduler, pumping I/O; `false` when the world does not allow it.
@@ -145,7 +148,11 @@ impl<F: Family, C: BlockingClient<F>> Connection<F> for BlockingConnection<F, C>
 
     fn step(&mut self) -> Result<IOResult<Reply<F::Value>>, EngineError> {
         let step = self.pending.as_mut().expect("`step` without `start`").try_step();
-        if !matches!(step, Ok(IOResult::IO(_))) {
+        self.waiting = match &step {
+            Ok(IOResult::IO(io)) => Some(io.completion().clone()),
+            _ => None,
+        };
+        if self.waiting.is_none() {
             self.pending = None;
         }
         step
@@ -154,6 +161,7 @@ impl<F: Family, C: BlockingClient<F>> Connection<F> for BlockingConnection<F, C>
     /// Interrupts the call and lets it undo itself, pumping the I/O it needs. Where that is impossible, the
     /// process is killed, and the client must be able to begin anew.
     fn abandon(&mut self) {
+        self.waiting = None;
         let Some(mut pending) = self.pending.take() else { return };
         self.host.shared.interrupt();
         if !self.finish(&mut pending) {
@@ -168,9 +176,17 @@ impl<F: Family, C: BlockingClient<F>> Connection<F> for BlockingConnection<F, C>
 
 impl<F: Family, C: BlockingClient<F>> Drop for BlockingConnection<F, C> {
     fn drop(&mut self) {
+        if let Some(waiting) = self.waiting.take().filter(|waiting| is_io(waiting.kind())) {
+            while !waiting.finished() && self.io.step().is_ok() {}
+        }
         self.host.shared.kill();
         self.pending = None;
     }
+}
+
+/// Whether a system call stands for it, which ends whatever becomes of its caller.
+const fn is_io(kind: Kind) -> bool {
+    matches!(kind, Kind::Read | Kind::Write | Kind::Sync | Kind::Truncate)
 }
 
 #[cfg(test)]
@@ -179,7 +195,7 @@ mod tests {
 
     use super::super::task::{stopped, wait};
     use super::*;
-    use crate::aio::{Buffer, Completion};
+    use crate::aio::Buffer;
     use crate::disk::OpenMode;
     use crate::disk::sim::{DiskConfig, SimDisk};
     use crate::engine::kv::{Kv, KvOp, KvValue};
@@ -295,7 +311,8 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_call_ends_without_an_effect() {
-        check("start step drop", "", "waits kill kill dead");
+    fn a_dropped_call_ends_with_the_io_that_it_waited_for_and_without_another_effect() {
+        check("start step drop", "a", "waits kill kill dead");
+        check("start step freeze drop", "", "waits kill kill dead");
     }
 }

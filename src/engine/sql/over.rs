@@ -69,6 +69,10 @@ impl<E: Engine<Sql>> Engine<Kv> for OverSql<E> {
         E::spared()
     }
 
+    fn connections_are_processes() -> bool {
+        E::connections_are_processes()
+    }
+
     fn new(env: &Env) -> Result<Self, EngineError> {
         Ok(Self { engine: E::new(env)?, opening: Opening::Engine })
     }

@@ -110,7 +110,8 @@ impl Append {
                     self.state = AppendState::Done;
                 }
                 AppendState::Scrub { write, cause } => {
-                    return_if_io!(write.poll().map_err(|error| self.shared.failed_sync(error).in_doubt()));
+                    // In doubt until the next commit, which begins in the same place.
+                    return_if_io!(write.poll().map_err(|error| Failure::from(error).in_doubt()));
                     self.state = AppendState::ScrubSync { sync: Sync::once(&self.file), cause: cause.clone() };
                 }
                 AppendState::ScrubSync { sync, cause } => {

@@ -1,25 +1,30 @@
 //! Carrying what recovery found over into a new log.
 //!
-//! The pages first, synced; then the header, synced, which makes the log count. A log whose header is there
-//! has its foundation.
+//! ```text
+//! foundation ─▶ sync ─▶ header ─▶ sync ─▶ mark ─▶ sync
+//! ```
+//!
+//! The header makes the log count: a log whose header is there has its foundation. The *mark* is the meta page once
+//! more, right after the foundation. It begins when the header is durable, so where it is, the next recovery takes
+//! this log and not the older one, which it would else prefer: that one may hold a commit that was read after a
+//! process kill without ever having been synced, and that is safe in this log alone.
 
 use std::rc::Rc;
 
 use super::config::Config;
 use super::file::{DataFile, Sync, WriteBatch};
 use super::log::{Frames, Log, LogHeader};
-use super::page::{Page, PageNo};
+use super::page::{META, Page, PageNo};
 use crate::aio::{Buffer, CompletionError, IOResult};
 use crate::return_if_io;
 
 /// A log being founded.
 pub(super) struct CarryOver {
     file: Rc<DataFile>,
-    page_size: usize,
-    header: LogHeader,
+    header: Buffer,
     at_once: bool,
-    pages: Vec<(PageNo, Page)>,
-    tail: u64,
+    mark: Vec<(u64, Buffer)>,
+    log: Option<Log>,
     state: CarryState,
 }
 
@@ -28,6 +33,8 @@ enum CarryState {
     SyncPages(Sync),
     Header(WriteBatch),
     SyncHeader(Sync),
+    Mark(WriteBatch),
+    SyncMark(Sync),
 }
 
 impl CarryOver {
@@ -38,19 +45,26 @@ impl CarryOver {
         header: LogHeader,
         durable: u64,
         pages: &[(PageNo, Page)],
+        meta: Page,
     ) -> Self {
         let page_size = config.page_size;
-        let mut empty = Log::new(page_size, header, 0, &[], header.checksum(page_size));
-        empty.set_durable(durable);
-        let Frames { mut runs, tail, .. } = empty.frames(header.base_sequence, pages);
+        let mut log = Log::new(page_size, header, 0);
+        log.set_durable(durable);
+        let Frames { first, mut runs, tail } = log.frames(header.base_sequence, pages);
+        log.extend(first, pages, tail);
+        // All that was carried over is durable when the mark is written, and the mark says so.
+        log.set_durable(header.base_sequence);
+        let mark = [(META, meta)];
+        let Frames { first, runs: mark_runs, tail } = log.frames(header.base_sequence, &mark);
+        log.extend(first, &mark, tail);
+        let sector = Buffer::from(header.encode(page_size));
         // BUG header-before-frames (harmless): all goes out at once.
         let at_once = config.bugs.header_before_frames;
         if at_once {
-            runs.push((0, Buffer::from(header.encode(page_size))));
+            runs.push((0, sector.clone()));
         }
         let state = CarryState::Pages(WriteBatch::new(file, runs));
-        let pages = pages.to_vec();
-        Self { file: Rc::clone(file), page_size, header, at_once, pages, tail, state }
+        Self { file: Rc::clone(file), header: sector, at_once, mark: mark_runs, log: Some(log), state }
     }
 
     /// The log, when all of it is durable.
@@ -63,11 +77,10 @@ impl CarryOver {
                 }
                 CarryState::SyncPages(sync) => {
                     return_if_io!(sync.poll());
-                    if self.at_once {
-                        return Ok(IOResult::Done(self.log()));
-                    }
-                    let sector = Buffer::from(self.header.encode(self.page_size));
-                    self.state = CarryState::Header(WriteBatch::new(&self.file, [(0, sector)]));
+                    self.state = match self.at_once {
+                        true => self.write_mark(),
+                        false => CarryState::Header(WriteBatch::new(&self.file, [(0, self.header.clone())])),
+                    };
                 }
                 CarryState::Header(write) => {
                     return_if_io!(write.poll());
@@ -75,13 +88,21 @@ impl CarryOver {
                 }
                 CarryState::SyncHeader(sync) => {
                     return_if_io!(sync.poll());
-                    return Ok(IOResult::Done(self.log()));
+                    self.state = self.write_mark();
+                }
+                CarryState::Mark(write) => {
+                    return_if_io!(write.poll());
+                    self.state = CarryState::SyncMark(Sync::twice(&self.file));
+                }
+                CarryState::SyncMark(sync) => {
+                    return_if_io!(sync.poll());
+                    return Ok(IOResult::Done(self.log.take().expect("polled once after it was done")));
                 }
             }
         }
     }
 
-    fn log(&self) -> Log {
-        Log::new(self.page_size, self.header, 0, &self.pages, self.tail)
+    fn write_mark(&mut self) -> CarryState {
+        CarryState::Mark(WriteBatch::new(&self.file, std::mem::take(&mut self.mark)))
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Content {
     pub sequence: u64,
     /// What it says of the database, if there is one.
     pub meta: Option<Meta>,
-    /// Commits after the foundation: they began when the header was surely durable.
+    /// What recovery wrote after the foundation to mark it, and commits: they began when the header was surely durable.
     pub own_commits: u64,
     /// The last commit that its frames know to be durable.
     pub durable: u64,
@@ -75,9 +75,11 @@ impl Image {
         for slot in 0.. {
             let Some(bytes) = self.frame(slot) else { break };
             let frame = FrameHeader::read(bytes);
-            let expected = content.sequence + u64::from(slot >= u64::from(header.foundation));
-            let belongs =
-                frame.salt == header.salt && frame.generation == header.generation && frame.sequence == expected;
+            let own = slot >= u64::from(header.foundation);
+            let is_mark = slot == u64::from(header.foundation) && frame.page == META;
+            let expected =
+                frame.sequence == content.sequence + u64::from(own) || is_mark && frame.sequence == content.sequence;
+            let belongs = frame.salt == header.salt && frame.generation == header.generation && expected;
             let whole = frame.previous == previous
                 && FrameHeader::is_whole(bytes)
                 && is_sealed(&bytes[FRAME_HEADER..], page_stamp(config, frame.page))
@@ -93,7 +95,7 @@ impl Image {
                 content.meta = Some(Meta::decode(&bytes[FRAME_HEADER..])?);
                 content.slots.extend(pending.drain(..));
                 content.sequence = frame.sequence;
-                content.own_commits += u64::from(slot >= u64::from(header.foundation));
+                content.own_commits += u64::from(own);
                 committed = slot + 1;
             }
         }

@@ -175,22 +175,20 @@ pub(super) struct Frames {
 }
 
 impl Log {
-    /// A log whose foundation, if it has one, holds `pages` and ends with the frame that `tail` names.
-    pub(super) fn new(page_size: usize, header: LogHeader, base: Lsn, pages: &[(PageNo, Page)], tail: u64) -> Self {
-        let mut log = Self {
+    /// A log without frames.
+    pub(super) fn new(page_size: usize, header: LogHeader, base: Lsn) -> Self {
+        Self {
             page_size,
             header,
             base,
             end: base,
             next: base + 1,
-            tail,
+            tail: header.checksum(page_size),
             backfilled: base,
             durable: header.base_sequence,
             frames: BTreeMap::new(),
             sums: BTreeMap::new(),
-        };
-        log.extend(base + 1, pages, tail);
-        log
+        }
     }
 
     pub(super) const fn header(&self) -> &LogHeader {

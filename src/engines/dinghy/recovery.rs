@@ -1,6 +1,6 @@
 //! Opening: find what counts, make sure that it is durable, go on from there.
 //!
-//! Of the two logs the newer one counts, unless it holds nothing of its own: it may then be on the disk by
+//! Of the two logs the newer one counts, unless it holds nothing after its foundation: it may then be on the disk by
 //! luck only, and the older one, which holds the same, is taken. What the chosen log holds is carried over,
 //! newest version of each page, into the *other* file, as the foundation of a new log:
 //!
@@ -223,7 +223,8 @@ fn carry_over(config: &Config, logs: &[Rc<DataFile>; 2], salt: u64, meta: Meta, 
         foundation: found.pages.len() as u32,
     };
     let file = &logs[found.generation as usize % 2];
-    RecoveryState::CarryOver { meta, carry: CarryOver::new(file, config, header, found.durable, &found.pages) }
+    let mark = Page::new(meta.encode(config.page_size));
+    RecoveryState::CarryOver { meta, carry: CarryOver::new(file, config, header, found.durable, &found.pages, mark) }
 }
 
 fn open_files(io: &dyn Io, bugs: Bugs) -> Result<Files, CompletionError> {

@@ -128,7 +128,7 @@ impl NewLog {
         if !self.shared.config.bugs.stale_cache {
             self.shared.pager.borrow_mut().log_was_reset(log.pages());
         }
-        let new = Log::new(page_size, header, log.end(), &[], header.checksum(page_size));
+        let new = Log::new(page_size, header, log.end());
         *log = new;
         self.state = NewLogState::Done;
     }

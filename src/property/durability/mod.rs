@@ -9,6 +9,11 @@
 //! | every commit | everything acknowledged | in doubt: either, whole |
 //! | at checkpoint | what was acknowledged before the last acknowledged checkpoint was asked for | no hole: nothing is lost that came before something that survived |
 //! | none | nothing | whole |
+//!
+//! Where the media has been damaged, the last commits before a crash need not be there: damage to the end of a log cannot
+//! be told from commits that the crash cut off, and nothing has been written after them that could tell. Each fault of
+//! the media excuses as many as may lie in one page of the disk. Everything before them must be there, or the engine
+//! must say that it is damaged.
 
 mod counter;
 mod list;
@@ -24,6 +29,10 @@ use crate::engine::Durability;
 use crate::history::Datum;
 use written::{Base, Complaint, Seen, View, Written};
 
+/// How many commits may lie in one page of the disk, which is what a fault of the media damages at most: dinghy's
+/// smallest are two frames of 1,024 bytes, and three of them touch a page of 4,096.
+const COMMITS_IN_A_PAGE: usize = 3;
+
 /// What was promised to be durable is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Durable;
@@ -35,6 +44,10 @@ impl Property for Durable {
 
     fn about(&self) -> &'static str {
         "what was acknowledged and promised is there after every recovery, what was given up is not, nothing is there by half"
+    }
+
+    fn allows_for_damage(&self) -> bool {
+        true
     }
 
     fn for_image(&self) -> Option<Box<dyn Property>> {
@@ -51,6 +64,7 @@ impl Property for Durable {
         }
         let cells = cells(&digest);
         let mut audit = Audit::new(&digest, &cells, run.promises.durability);
+        audit.losable = usize::try_from(run.media_faults).unwrap_or(usize::MAX).saturating_mul(COMMITS_IN_A_PAGE);
         for era in 1..digest.recovered.len() as u32 {
             if let Some((complaint, cell)) = audit.era(era) {
                 return Judgement::violated(finding(&digest, complaint, cell), audit.compared);
@@ -90,6 +104,10 @@ struct Audit<'d, 'a> {
     digest: &'d Digest<'a>,
     cells: &'d [Cell<'a>],
     promise: Durability,
+    /// How many commits damage to the media may have taken from the end.
+    losable: usize,
+    /// Those that may be among them.
+    last: BTreeSet<usize>,
     accounts: Vec<Account<'a>>,
     /// The operation that asked for each value.
     writers: BTreeMap<&'a Datum, usize>,
@@ -119,7 +137,19 @@ impl<'d, 'a> Audit<'d, 'a> {
         let units = digest.units.len();
         let accounts = cells.iter().map(account).collect();
         let (dead, confirmed) = (vec![false; units], vec![None; units]);
-        Self { digest, cells, promise, accounts, writers, dead, confirmed, excused: BTreeSet::new(), compared: 0 }
+        Self {
+            digest,
+            cells,
+            promise,
+            losable: 0,
+            last: BTreeSet::new(),
+            accounts,
+            writers,
+            dead,
+            confirmed,
+            excused: BTreeSet::new(),
+            compared: 0,
+        }
     }
 
     /// Compares what the recovery that began this era has left with what it had to leave.
@@ -127,8 +157,11 @@ impl<'d, 'a> Audit<'d, 'a> {
         let checkpoint = self.checkpoint_before(era);
         let mut complaint = None;
         let mut seen = Vec::new();
+        (0..self.cells.len()).for_each(|index| self.look_at(index, era));
+        if self.losable > 0 {
+            self.last = self.last_commits();
+        }
         for index in 0..self.cells.len() {
-            self.look_at(index, era);
             let Some((read, state)) = self.cells[index].settled(self.digest, era) else { continue };
             let account = &self.accounts[index];
             if !self.trusts(account, checkpoint) {
@@ -192,13 +225,23 @@ impl<'d, 'a> Audit<'d, 'a> {
         }
     }
 
+    /// The units after which no more than [`Self::losable`] others have surely been committed.
+    fn last_commits(&self) -> BTreeSet<usize> {
+        let live = self.accounts.iter().flat_map(|account| &account.live);
+        let sure = live.filter(|written| written.fate == Fate::Sure && !written.dead);
+        let units: BTreeMap<usize, &Written<'_>> = sure.map(|written| (written.unit, written)).collect();
+        let later = |unit: &Written<'_>| units.values().filter(|other| unit.before(other)).count();
+        units.iter().filter(|(_, unit)| later(unit) < self.losable).map(|(&number, _)| number).collect()
+    }
+
     fn required(&self, written: &Written<'_>, checkpoint: i64) -> bool {
         let promised = match self.promise {
             Durability::EveryCommit => true,
             Durability::AtCheckpoint => written.to < checkpoint,
             Durability::None => false,
         };
-        promised && written.fate == Fate::Sure && !written.dead && !written.excused
+        let is_last = self.last.contains(&written.unit);
+        promised && written.fate == Fate::Sure && !written.dead && !written.excused && !is_last
     }
 
     /// When the last checkpoint was asked for that was acknowledged before this era.

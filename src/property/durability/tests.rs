@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::Durable;
 use crate::engine::{Durability, Isolation};
-use crate::property::drawn::{check_with, drawn, judge_with, promises, told};
+use crate::property::drawn::{check_with, drawn, judge_with, media, promises, told};
 
 fn check(text: &str, durability: Durability, expected: Expect) {
     check_with(&mut Durable, text, promises(Isolation::StrictSerializable, durability), expected);
@@ -27,6 +27,21 @@ fn anomaly(text: &str, durability: Durability) -> String {
     let tune = promises(Isolation::StrictSerializable, durability);
     let judgement = told(&judge_with(&mut Durable, &drawn(text), tune));
     judgement.split([' ', ',', ':']).next().unwrap_or_default().to_string()
+}
+
+#[test]
+fn damage_to_the_media_may_cost_the_last_commits_and_no_earlier_one() {
+    let damaged = |text: &str| told(&judge_with(&mut Durable, &drawn(text), media()));
+    let commits = "
+            c0: |- w x 1 -|@1  |- w y 2 -|@2 |- w z 3 -|@3  |- w z 4 -|@4
+             *:                                                           CRASH RECOVERED";
+    let last = "
+            c1:                                                                            |- r x 1 -| |- r y nil -| |- r z nil -|";
+    assert_eq!(damaged(&format!("{commits}{last}")), "holds, 3 compared");
+    let earlier = "
+            c1:                                                                            |- r x nil -| |- r y 2 -| |- r z 4 -|";
+    let told = damaged(&format!("{commits}{earlier}"));
+    assert!(told.starts_with("lost-write"), "{told}");
 }
 
 mod registers {

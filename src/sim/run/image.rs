@@ -185,12 +185,13 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             history: &self.history,
             promises: E::promises(&self.config.options),
             facts: self.facts,
-            media_faults: self.config.world.has_media_faults(),
+            media_faults: self.media_strikes(),
             betrayed,
         };
         let judges: Vec<Box<dyn Property>> =
             self.properties.iter().filter_map(|property| property.for_image()).collect();
-        for mut judge in judges {
+        let is_damaged = record.media_faults > 0;
+        for mut judge in judges.into_iter().filter(|judge| !is_damaged || judge.allows_for_damage()) {
             let judgement = judge.judge(&record);
             self.images.compared += judgement.compared;
             if let Verdict::Violated(finding) = judgement.verdict {

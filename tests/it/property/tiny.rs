@@ -87,13 +87,8 @@ impl Tiny {
     pub(crate) fn judged(&self, workload: &dyn Workload<Kv>, property: &str, seed: u64) -> (Judgement, History) {
         let history = self.run(workload, seed);
         let facts = workload.facts(&self.knobs);
-        let run = RunRecord {
-            history: &history,
-            promises: self.promises,
-            facts: &facts,
-            media_faults: false,
-            betrayed: false,
-        };
+        let run =
+            RunRecord { history: &history, promises: self.promises, facts: &facts, media_faults: 0, betrayed: false };
         let judgement = by_name(property).expect("the property exists").judge(&run);
         (judgement, history)
     }

@@ -181,6 +181,11 @@ impl<E: Engine<Kv>> Run<E> {
     /// Kills a connection in the middle of what it does, and puts a new one in its place.
     pub(super) fn kill_connection(&mut self, at: usize) {
         self.settle(at, Fate::InDoubt);
+        assert!(E::connections_are_processes());
+        for (actor, completion) in self.disk.end_process(self.slots[at].number, &mut self.tape) {
+            self.flying.retain(|flight| flight.actor != actor);
+            completion.abort();
+        }
         let (number, transaction, op) = (self.slots[at].number, self.slots[at].transaction, self.slots[at].op);
         let fresh = self.slot(number, transaction);
         self.slots[at] = Slot { op, ..fresh };
