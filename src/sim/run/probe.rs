@@ -5,7 +5,7 @@
 //! I/O has failed, because until then it may refuse what it cannot vouch for. Damage to the media excuses it.
 
 use super::{Run, Stop};
-use crate::engine::{Engine, Family};
+use crate::engine::{Durability, Engine, Family};
 use crate::history::{Class, Fact, Outcome};
 use crate::property::Finding;
 
@@ -27,7 +27,8 @@ impl<F: Family, E: Engine<F>> Run<'_, F, E> {
             Fact::Return { op, outcome: Outcome::Refused(class) | Outcome::Unknown(class), .. } => Some((*op, *class)),
             _ => None,
         });
-        let Some((op, class)) = refused.filter(|(_, class)| !is_of_the_request(*class)) else { return Ok(()) };
+        let is_excused = |class| is_of_the_request(class) || class == Class::Other && self.may_lack_its_setup();
+        let Some((op, class)) = refused.filter(|(_, class)| !is_excused(*class)) else { return Ok(()) };
         let when = if nth == 0 { "all faults are over" } else { "it has been opened anew on a disk that works" };
         self.findings.push(Finding {
             property: "no-breakdown".into(),
@@ -45,6 +46,11 @@ impl<F: Family, E: Engine<F>> Run<'_, F, E> {
     fn may_refuse(&self) -> bool {
         let lasting = self.struck().any(|(kind, _)| !HARMLESS.contains(&kind));
         lasting || self.config.world.has_media_faults() || self.is_betrayed()
+    }
+
+    /// Whether a crash may have taken what was set up, such as the table that the change is for.
+    fn may_lack_its_setup(&self) -> bool {
+        self.crashes > 0 && E::promises(&self.config.options).durability != Durability::EveryCommit
     }
 
     /// The faults that have struck since the engine was opened.
