@@ -927,12 +927,10 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             self.limits_reached.push(format!("turns-max ({})", limits.turns_max));
             return Err(Stop::Cut);
         }
-        if self.turn.is_multiple_of(STARVATION_PERIOD) {
-            if let Some(starved) = self.starved() {
-                return Err(self.starvation(starved));
-            }
+        match self.turn.is_multiple_of(STARVATION_PERIOD).then(|| self.starved()).flatten() {
+            Some(starved) => Err(self.starvation(starved)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// A client whose operation takes too long by the engine's doing.
