@@ -27,6 +27,7 @@ function factText(trace, run, n) {
     case K.crash: return `crash: ${word(0)}`;
     case K.recovered: return "the engine has recovered";
     case K.state: return `file ${word(0)}: ${a[4][n] ? "is gone" : `${a[1][n]} bytes, ${a[2][n]} durable, ${a[3][n]} changes not synced`}`;
+    case K.engine: return `the engine's ${word(0)}: ${a[2][n] ? "is told no more" : word(1)}`;
     case K.ended: return word(0);
     case K.slow: return `${io()} is slow until tick ${a[1][n]}`;
   }
@@ -63,7 +64,10 @@ function stateAfter(trace, run, turn) {
   for (const n of run.states) {
     if (facts.turn[n] > turn) break;
     const path = facts.words[a[0][n]];
-    if (a[4][n]) lines.delete(`file ${path}`);
+    if (facts.kind[n] === K.engine) {
+      if (a[2][n]) lines.delete(`engine's ${path}`);
+      else lines.set(`engine's ${path}`, facts.words[a[1][n]] || "");
+    } else if (a[4][n]) lines.delete(`file ${path}`);
     else lines.set(`file ${path}`, `${a[1][n]} bytes, ${a[2][n]} durable, ${a[3][n]} not synced`);
   }
   for (const who of run.connections) {
@@ -100,15 +104,17 @@ function index(run) {
   run.flying = run.paths;
 }
 
-function showPanel(trace, run, failure, turn, select) {
+function showPanel(trace, run, failure, turn) {
   const panel = byId("panel"), { facts } = trace, all = factsAt(trace, turn);
   const row = failure.table.rows.find((each) => each.turn === turn);
   const until = failure.reproduce.until.replace("{turn}", String(turn));
+  // What the state became is said below, as a difference.
+  const told = all.filter((at) => facts.kind[at] !== K.engine && facts.kind[at] !== K.state);
   const list = (items) => element("ul", {}, ...items.map((item) => element("li", { text: item })));
   const n = all.find((at) => facts.kind[at] === K.turn);
   const others = n === undefined ? [] : othersOf(facts, n);
   const parts = [element("h3", { text: `Turn ${turn.toLocaleString("en")}${row && row.necessary ? " ★" : ""}${row && row.violated ? " ✗" : ""}` })];
-  parts.push(list(all.length ? all.map((at) => factText(trace, run, at)) : ["nothing is recorded of this turn"]));
+  parts.push(list(told.length ? told.map((at) => factText(trace, run, at)) : ["nothing is recorded of this turn"]));
   parts.push(element("h3", { text: "Why" }), list(cause(trace, run, turn)));
   if (n !== undefined) {
     const hidden = facts.args[1][n] - 1 - others.length;
@@ -118,7 +124,6 @@ function showPanel(trace, run, failure, turn, select) {
   parts.push(element("h3", { text: "What it changed" }), ...(changed.length ? changed : [element("p", { text: "nothing that is recorded" })]));
   parts.push(element("h3", { text: "Replay to here" }), element("pre", { text: until }), element("button", { type: "button", on: () => copy(until), text: "Copy" }));
   panel.replaceChildren(...parts);
-  void select;
 }
 
 function othersOf(facts, n) {

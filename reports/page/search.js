@@ -2,7 +2,7 @@
 const FIELDS = ["conn", "kind", "io", "file", "res", "turn", "fault", "op", "txn"];
 const GROUPS = {
   io: [K.submit, K.apply, K.complete, K.abort, K.slow], op: [K.invoke, K.ret], turn: [K.turn], yield: [K.yield], crash: [K.crash],
-  fault: [K.apply, K.complete, K.slow, K.crash], recovered: [K.recovered], state: [K.state], timer: [K.advance], end: [K.ended], phase: [K.phase],
+  fault: [K.apply, K.complete, K.slow, K.crash], recovered: [K.recovered], state: [K.state, K.engine], timer: [K.advance], end: [K.ended], phase: [K.phase],
 };
 
 // The terms of a query, or a sentence about what is wrong with it.

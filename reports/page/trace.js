@@ -1,7 +1,7 @@
 // Reads a trace: the bytes of a trace file, as docs/trace-format.md describes them, into columns.
 const MAGIC = [0x89, 0x53, 0x51, 0x54, 0x52, 0x43, 0x0d, 0x0a];
 const VERSION = 1;
-const K = { phase: 1, turn: 2, connected: 3, invoke: 4, ret: 5, yield: 6, job: 7, submit: 8, apply: 9, complete: 10, abort: 11, advance: 12, crash: 13, recovered: 14, state: 15, ended: 16, slow: 17 };
+const K = { phase: 1, turn: 2, connected: 3, invoke: 4, ret: 5, yield: 6, job: 7, submit: 8, apply: 9, complete: 10, abort: 11, advance: 12, crash: 13, recovered: 14, state: 15, ended: 16, slow: 17, engine: 18 };
 const ENDS = ["ok", "refused", "unknown", "abandoned", "cut off"];
 const IO_KINDS = ["read", "write", "sync", "truncate", "directory", "sync-directory"];
 const WHO_TIMER = 1, WHO_CRASH = 2, WHO_ENGINE = 3, WHO_CONNECTION = 4, OTHER_IO = 1 << 20, ARGS = 6;
@@ -87,7 +87,7 @@ class Columns {
     // Column by column, which is several times as fast as fact by fact.
     for (let at = this.count; at < room; at++) {
       const kind = this.kind[at] = columns[0].byte();
-      if (kind < 1 || kind > K.slow) throw new Error("a fact of a kind that this page does not know");
+      if (kind < 1 || kind > K.engine) throw new Error("a fact of a kind that this page does not know");
     }
     for (let at = this.count; at < room; at++) this.turn[at] = turn += columns[1].varint();
     for (let at = this.count; at < room; at++) this.who[at] = columns[2].varint();
@@ -216,7 +216,7 @@ function digest(trace) {
         for (const open of waiting) if (open) open.end = turn;
         waiting.length = 0;
         break;
-      case K.state: states.push(n); break;
+      case K.state: case K.engine: states.push(n); break;
       case K.phase: phases.push({ turn, name: word(0) }); break;
     }
   }

@@ -179,6 +179,14 @@ impl Label {
         self.sites.iter().map_while(|site| *site)
     }
 
+    /// The sites in words, from the yield outwards, for people. Paths begin at their last `src`, so that they are
+    /// the same on every machine.
+    #[must_use]
+    pub fn way(&self) -> String {
+        let short = |path: &'static str| path.rfind("/src/").map_or(path, |at| &path[at + 1..]);
+        self.sites().map(|site| format!("{}:{}", short(site.file()), site.line())).collect::<Vec<_>>().join(" < ")
+    }
+
     /// What the code after the yield touches.
     #[must_use]
     pub const fn resource(&self) -> Resource {

@@ -256,7 +256,7 @@ impl Worker<'_> {
             (Some(stored), Some(now)) => stored.first_divergence(now).map(Into::into),
             _ => None,
         };
-        let misfit = result.misfit.map(|misfit| format!("at turn {} `{}` cannot run", misfit.turn, misfit.actor));
+        let misfit = result.misfit.as_ref().map(ToString::to_string);
         let history = if text.history { self.history(&case, &result)? } else { None };
         Ok(Answer::Replayed(Box::new(Replayed {
             ran: ran(&result, &case.configuration),

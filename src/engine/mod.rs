@@ -249,6 +249,13 @@ pub trait Engine<F: Family>: Sized + 'static {
         Ok(IOResult::Done(Vec::new()))
     }
 
+    /// What it holds in memory, as names and words for people: pages cached, latches held, marks of its log. It is
+    /// asked between turns of runs that are recorded, so that a report shows what a turn has changed; it must change
+    /// nothing. The default tells nothing.
+    fn state(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Ends it in a crash: the disk is dead already, nothing has an effect any more. The default drops it;
     /// an engine that cannot be dropped in the middle of its work forgets itself here and documents its leak.
     fn crash(self) {

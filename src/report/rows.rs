@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::words::{call_text, crash_text, io_outcome_text, is_read, outcome_text, touch_text};
-use crate::aio::{IoKind, Label};
+use crate::aio::IoKind;
 use crate::history::Outcome;
 use crate::tape::{Actor, ENGINE};
 use crate::trace::{Fact, Trace, What};
@@ -52,11 +52,13 @@ pub enum Kind {
     Ended = 16,
     /// An I/O is slow: its number, the tick until which it may not run.
     Slow = 17,
+    /// The engine's memory: word of the name, words, 1 when it is told no more.
+    Engine = 18,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Phase,
         Self::Turn,
         Self::Connected,
@@ -74,6 +76,7 @@ impl Kind {
         Self::State,
         Self::Ended,
         Self::Slow,
+        Self::Engine,
     ];
 
     /// The kind of this number.
@@ -253,7 +256,7 @@ impl Fill {
                 self.push(Kind::Return, turn, who_of(*connection), [i64::from(op.0), 4]);
             }
             What::Yield { connection, op, label, blocked, spinning } => {
-                let (after, sites) = (self.word(&label.resource().to_string()), self.word(&sites(label)));
+                let (after, sites) = (self.word(&label.resource().to_string()), self.word(&label.way()));
                 let op = op.map_or(0, |op| i64::from(op.0) + 1);
                 let flags = i64::from(*blocked) + 2 * i64::from(*spinning);
                 self.push(Kind::Yield, turn, who_of(*connection), [op, after, sites, flags]);
@@ -292,6 +295,16 @@ impl Fill {
                 for path in gone {
                     let path = self.word(path);
                     self.push(Kind::State, turn, 0, [path, 0, 0, 0, 1]);
+                }
+            }
+            What::Engine { changed, gone } => {
+                for (name, words) in changed {
+                    let args = [self.word(name), self.word(words)];
+                    self.push(Kind::Engine, turn, WHO_ENGINE, args);
+                }
+                for name in gone {
+                    let name = self.word(name);
+                    self.push(Kind::Engine, turn, WHO_ENGINE, [name, 0, 1]);
                 }
             }
             What::Ended { reason } => {
@@ -348,15 +361,4 @@ impl Fill {
             actor => who(actor),
         }
     }
-}
-
-/// Where a yield stands: the yield itself and its callers, nearest first. For people only.
-fn sites(label: &Label) -> String {
-    let sites = label.sites().map(|site| format!("{}:{}", short(site.file()), site.line()));
-    sites.collect::<Vec<_>>().join(" < ")
-}
-
-/// A path without what differs from machine to machine: from `src` on, where there is one.
-fn short(path: &str) -> &str {
-    path.rfind("/src/").map_or(path, |at| &path[at + 1..])
 }

@@ -30,6 +30,8 @@ pub struct Stand {
     pub in_flight: BTreeMap<String, String>,
     /// Files.
     pub files: BTreeMap<String, String>,
+    /// What the engine holds in memory, where it tells.
+    pub engine: BTreeMap<String, String>,
     /// The interleaving up to here.
     #[serde(skip)]
     table: Table,
@@ -73,12 +75,11 @@ impl Stand {
                 self.connections.insert(name(connection), format!("{call} → {}", outcome_text(outcome, is_read)));
             }
             What::Yield { connection, op: Some(_), label, blocked, .. } => {
-                let place = label.sites().next().map(|site| format!("{}:{}", site.file(), site.line()));
+                let place = label.way();
                 let waits = if *blocked { "waiting" } else { "between two steps" };
                 if let Some(known) = self.connections.get_mut(&name(connection)) {
                     let call = known.split(", ").next().unwrap_or_default();
-                    *known =
-                        format!("{call}, {waits} at {}; after that: {}", place.unwrap_or_default(), label.resource());
+                    *known = format!("{call}, {waits} at {}; after that: {}", place, label.resource());
                 }
             }
             What::Submit { io, kind, path, offset, len, .. } => {
@@ -95,6 +96,10 @@ impl Stand {
                 self.connections.clear();
             }
             What::State { files, gone } => self.state(files, gone),
+            What::Engine { changed, gone } => {
+                self.engine.extend(changed.iter().cloned());
+                gone.iter().for_each(|name| drop(self.engine.remove(name)));
+            }
             _ => {}
         }
     }
@@ -117,7 +122,13 @@ impl Stand {
         let others = self.enabled.iter().filter(|name| **name != self.actor).cloned().collect::<Vec<_>>();
         let others = if others.is_empty() { "nobody".to_string() } else { others.join(", ") };
         text += &format!("  could have had it too: {others}\n");
-        for (title, list) in [("", &self.connections), ("in flight: ", &self.in_flight), ("file ", &self.files)] {
+        let lists = [
+            ("", &self.connections),
+            ("in flight: ", &self.in_flight),
+            ("file ", &self.files),
+            ("engine's ", &self.engine),
+        ];
+        for (title, list) in lists {
             for (name, what) in list {
                 text += &format!("  {title}{name}: {what}\n");
             }

@@ -53,7 +53,7 @@ impl Registry {
         let found = result.findings.first();
         let shows_it = found.is_some_and(is_it);
         let sentence = found.map_or_else(|| "nothing was found".to_string(), |found| found.sentence.clone());
-        let misfit = result.misfit.map(|misfit| format!("at turn {} `{}` cannot run", misfit.turn, misfit.actor));
+        let misfit = result.misfit.as_ref().map(ToString::to_string);
         let same = Some(result.hash) == case.head.hash;
         Ok(CaseRun { shows_it, same, misfit, from_plan, sentence, result })
     }

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::aio::{Completion, Kind};
+use crate::aio::{Completion, Kind, Label};
 use crate::engine::{Family, Role};
 use crate::history::OpId;
 use crate::workload::Transaction;
@@ -18,6 +18,8 @@ pub(super) struct Client<'a, F: Family, C> {
     pub(super) waker: Waker,
     /// What the connection waits for.
     pub(super) waiting: Option<Completion>,
+    /// Where its operation has yielded last, when somebody may ask.
+    pub(super) place: Option<Label>,
     /// What it does in its next turn, though it may be waiting.
     pub(super) upset: Option<Upset>,
     /// The operation under way.
@@ -77,6 +79,7 @@ impl<'a, F: Family, C> Client<'a, F, C> {
             connection: None,
             waker,
             waiting: None,
+            place: None,
             upset: None,
             running: None,
             ordinal: 0,

@@ -13,5 +13,5 @@ mod run;
 mod tests;
 
 pub use config::{CrashConfig, ImagesConfig, Limits, RunConfig, WorldConfig};
-pub use result::{ImageCounts, OpCounts, RunResult};
+pub use result::{ImageCounts, Misfit, OpCounts, RunResult};
 pub use run::{run, run_keeping_tape, run_observed};

@@ -1,13 +1,14 @@
 //! What a run came to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
 use crate::history::History;
 use crate::property::{Finding, Judgement};
-use crate::sched::{Estimates, Misfit};
-use crate::tape::{Decisions, Fingerprint, Timeline};
+use crate::sched::Estimates;
+use crate::tape::{Actor, Decisions, Fingerprint, Timeline};
 
 /// How operations ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,6 +44,24 @@ pub struct ImageCounts {
     pub unjudged: u64,
     /// Answers that were compared in them.
     pub compared: u64,
+}
+
+/// The first stored decision that did not fit. It says where in the engine's code the one who should have run
+/// stands instead, for people: places enter no hash and no case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The turn, counted from 1.
+    pub turn: u64,
+    /// The actor that should have had it and could not.
+    pub actor: Actor,
+    /// Why not, and where it stands.
+    pub place: String,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at turn {} `{}` cannot run: {}", self.turn, self.actor, self.place)
+    }
 }
 
 /// What a run came to. Facts only; nothing has been printed.

@@ -23,7 +23,7 @@ use super::client::{Client, Running, Upset};
 use super::config::RunConfig;
 use super::core::{After, Core, Hazard, PUMP_CRASHED, PumpState, SimPump, Task, Turn, advance};
 use super::ready::ReadySet;
-use super::result::{ImageCounts, OpCounts, RunResult};
+use super::result::{ImageCounts, Misfit, OpCounts, RunResult};
 use crate::aio::{Completion, IOCompletions, IOResult, IoKind, Resource};
 use crate::disk::sim::{CrashReport, FileShape, Finish, MediaFault, SimDisk};
 use crate::engine::{Connection, Engine, EngineError, Env, Family, Reply, Role};
@@ -180,6 +180,11 @@ struct Run<'a, F: Family, E: Engine<F>> {
     limits_reached: Vec<String>,
     /// The files as the observer was last shown them.
     shapes: Vec<FileShape>,
+    /// The engine's memory as the observer was last shown it.
+    memory: BTreeMap<String, String>,
+    /// Decisions are stored ones: where connections stand is remembered, for the first that does not fit.
+    follows: bool,
+    misfit: Option<Misfit>,
 }
 
 impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
@@ -210,6 +215,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         config.rules.0.iter().for_each(|rule| disk.add_rule(Arc::clone(rule)));
         let scheduler = Scheduler::new(policy, config.world.limits.fairness_turns, &mut tape);
         let policy_hears_operations = scheduler.hears_operations();
+        let follows = !tape.is_seeded();
         let client = |index: usize, id, script| Client::new(id, ready.waker(index), script);
         let mut clients: Vec<_> =
             (scripts.iter().enumerate()).map(|(index, script)| client(index, index as u16, script)).collect();
@@ -263,6 +269,9 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             findings: Vec::new(),
             limits_reached: Vec::new(),
             shapes: Vec::new(),
+            memory: BTreeMap::new(),
+            follows,
+            misfit: None,
         }
     }
 
@@ -368,6 +377,12 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let turn = core.next_turn(self.after);
         self.after = After::Keep;
         self.turn = core.turn;
+        if self.misfit.is_none()
+            && let Some(found) = core.scheduler.misfit()
+        {
+            let place = misplaced(&self.clients, found.actor);
+            self.misfit = Some(Misfit { turn: found.turn + 1, actor: found.actor, place });
+        }
         match turn {
             Turn::Task { slot, task: Task::Client(index) } => {
                 drop(core);
@@ -471,6 +486,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let upset = self.upset(index, blocked);
         let client = &mut self.clients[index];
         client.upset = upset;
+        client.place = self.follows.then(|| *completion.label());
         let spinning = completion.is_spin();
         if blocked {
             completion.set_waker(&client.waker);
@@ -557,6 +573,7 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let (process, call) = (client.process, self.workload.call(&op));
         let id = self.history.next_op();
         let running = Running { id, op, role, since_turn: self.turn, steps: 0 };
+        client.place = None;
         let running = client.running.insert(running);
         let connection = client.connection.as_mut().expect("a client that runs is connected");
         let started = catch_unwind(AssertUnwindSafe(|| connection.start(&running.op)));
@@ -993,10 +1010,8 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
 
     fn deadlock(&mut self) -> Stop {
         let waiting = self.clients.iter().filter(|client| client.running.is_some()).count();
-        self.liveness(
-            "deadlock",
-            format!("{waiting} connections wait, no I/O is in flight and no timer runs: nobody will ever go on"),
-        )
+        let who = if waiting == 1 { "1 connection waits".to_string() } else { format!("{waiting} connections wait") };
+        self.liveness("deadlock", format!("{who}, no I/O is in flight and no timer runs: nobody will ever go on"))
     }
 
     fn livelock(&mut self) -> Stop {
@@ -1136,15 +1151,26 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
         let facts = core.facts.as_mut().map(std::mem::take).unwrap_or_default();
         drop(core);
         facts.into_iter().for_each(|fact| observer.fact(fact));
-        if observer.wants_state(turn) {
-            let now = self.disk.shapes();
-            if now != self.shapes {
-                let changed = now.iter().filter(|file| !self.shapes.contains(file)).cloned().collect();
-                let gone = self.shapes.iter().filter(|old| now.iter().all(|file| file.path != old.path));
-                let gone = gone.map(|file| std::sync::Arc::clone(&file.path)).collect();
-                observer.fact(Seen { turn, what: What::State { files: changed, gone } });
-                self.shapes = now;
-            }
+        if !observer.wants_state(turn) {
+            return;
+        }
+        let now = self.disk.shapes();
+        if now != self.shapes {
+            let changed = now.iter().filter(|file| !self.shapes.contains(file)).cloned().collect();
+            let gone = self.shapes.iter().filter(|old| now.iter().all(|file| file.path != old.path));
+            let gone = gone.map(|file| std::sync::Arc::clone(&file.path)).collect();
+            observer.fact(Seen { turn, what: What::State { files: changed, gone } });
+            self.shapes = now;
+        }
+        // Whoever watches must not change the run, not even by an engine that cannot bear to be looked at.
+        let state = self.engine.as_ref().map(|engine| catch_unwind(AssertUnwindSafe(|| engine.state())));
+        let now: BTreeMap<String, String> = state.and_then(Result::ok).into_iter().flatten().collect();
+        if now != self.memory {
+            let is_new = |(name, words): &(&String, &String)| self.memory.get(*name) != Some(*words);
+            let changed = now.iter().filter(is_new).map(|(name, words)| (name.clone(), words.clone())).collect();
+            let gone = self.memory.keys().filter(|name| !now.contains_key(*name)).cloned().collect();
+            observer.fact(Seen { turn, what: What::Engine { changed, gone } });
+            self.memory = now;
         }
     }
 
@@ -1211,10 +1237,36 @@ impl<'a, F: Family, E: Engine<F>> Run<'a, F, E> {
             decisions: core.tape.take_recording(),
             timeline: core.timeline.take(),
             estimates: core.scheduler.take_estimates(),
-            misfit: core.scheduler.misfit(),
+            misfit: self.misfit,
             history: self.history,
         }
     }
+}
+
+/// Where the one who should have had a turn stands instead.
+fn misplaced<F: Family, C>(clients: &[Client<'_, F, C>], actor: Actor) -> String {
+    let (connection, is_io) = match actor {
+        Actor::Timer => return "no timer runs".to_string(),
+        Actor::Crash => return "no crash may strike here".to_string(),
+        Actor::Connection(connection) => (connection, false),
+        Actor::Io { connection, .. } => (connection, true),
+    };
+    let prefix = if is_io { "it has not been issued, or is over; " } else { "" };
+    let name = Actor::Connection(connection);
+    let Some(client) = clients.iter().find(|client| client.id == connection) else {
+        return format!("{prefix}there is no {name}");
+    };
+    let stands = match (&client.running, &client.place) {
+        (None, _) => "is not in an operation".to_string(),
+        (Some(_), None) => "has just begun an operation".to_string(),
+        (Some(_), Some(place)) => {
+            let way = place.way();
+            let at = if way.is_empty() { "a place without a name" } else { way.as_str() };
+            let does = if client.waiting.is_some() { "waits" } else { "stands" };
+            format!("{does} at {at}; after that: {}", place.resource())
+        }
+    };
+    format!("{prefix}{name} {stands}")
 }
 
 fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {

@@ -170,6 +170,13 @@ pub enum What {
         /// The names that name no file any more.
         gone: Vec<Arc<str>>,
     },
+    /// What the engine holds in memory after a turn that changed it; only what differs from the last time.
+    Engine {
+        /// Names and words that are new or changed.
+        changed: Vec<(String, String)>,
+        /// Names that are told no more.
+        gone: Vec<String>,
+    },
     /// A bound was reached, or something is wrong: the run ends.
     Ended {
         /// Why, a sentence.
@@ -206,7 +213,7 @@ pub trait Observer {
     /// How much it wants to see.
     fn level(&self) -> Level;
 
-    /// Whether it wants the files' state after this turn.
+    /// Whether it wants the state of the files and of the engine after this turn.
     fn wants_state(&self, _turn: u64) -> bool {
         self.level() >= Level::State
     }

@@ -20,7 +20,7 @@ pub enum Level {
     /// Every I/O from submission to completion, and who else could have had each turn.
     #[default]
     Io,
-    /// The files after every turn that changed one.
+    /// The files and the engine's memory after every turn that changed them.
     State,
 }
 
@@ -117,7 +117,7 @@ impl Recorder {
             What::Complete { fault: Some(_), .. } | What::Submit { slow_until: Some(_), .. } => Level::Ops,
             What::Turn { .. } | What::Yield { .. } | What::Advance { .. } => Level::Steps,
             What::Submit { .. } | What::Apply { .. } | What::Complete { .. } | What::Abort { .. } => Level::Io,
-            What::State { .. } => Level::State,
+            What::State { .. } | What::Engine { .. } => Level::State,
         };
         self.level >= least
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use squall::scenario::{Case, Registry};
-use squall::tape::Tape;
+use squall::tape::{Actor, ENGINE, Tape};
 
 fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -41,4 +41,23 @@ fn every_pinned_case_is_found_again() {
     if !skipped.is_empty() {
         println!("skipped, because their engine is not compiled in:\n  {}", skipped.join("\n  "));
     }
+}
+
+#[test]
+fn a_decision_that_fits_no_more_is_named_with_its_turn_its_actor_and_the_place_where_it_stands() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads/pinned");
+    let mut case = Case::read(&folder.join("dirty-read.case")).unwrap();
+    // As if the engine had come to wait for an I/O that it did not wait for when the case was found.
+    let schedule = &mut case.decisions.as_mut().unwrap().schedule;
+    let asks = |actor: &Actor| matches!(actor, Actor::Io { connection, .. } if *connection != ENGINE);
+    let io = schedule.iter().position(|segment| asks(&segment.actor)).expect("a connection waits for an I/O");
+    let turn = schedule[..io].iter().map(|segment| u64::from(segment.turns)).sum::<u64>() + 1;
+    let waits = Actor::Connection(schedule[io].actor.connection().unwrap());
+    schedule[io].actor = waits;
+    let rerun = Registry::standard().rerun(&case).unwrap();
+    let misfit = rerun.misfit.expect("it does not fit");
+    let expected = format!("at turn {turn} `{waits}` cannot run: {waits} waits at src/engines/dinghy/");
+    assert!(misfit.starts_with(&expected) && misfit.contains("; after that: "), "{misfit}, and not {expected}");
+    // The plan was tried under the same policy and seed.
+    assert!(rerun.shows_it || rerun.from_plan, "{}", rerun.sentence);
 }

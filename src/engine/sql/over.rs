@@ -114,6 +114,10 @@ impl<E: Engine<Sql>> Engine<Kv> for OverSql<E> {
         self.engine.check()
     }
 
+    fn state(&self) -> Vec<(String, String)> {
+        self.engine.state()
+    }
+
     fn crash(self) {
         if let Opening::Table(connection) = self.opening {
             connection.crash();

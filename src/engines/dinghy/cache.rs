@@ -6,6 +6,7 @@
 //! not been used since it came by last.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::page::{Page, PageNo};
 use super::snapshot::Lsn;
@@ -20,6 +21,15 @@ pub(super) struct Version {
 
 /// The version that the database file holds.
 pub(super) const IN_DATABASE: Lsn = 0;
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lsn {
+            IN_DATABASE => write!(f, "page {}", self.page),
+            lsn => write!(f, "page {} of frame {lsn}", self.page),
+        }
+    }
+}
 
 /// The cache.
 pub(super) struct Cache {
@@ -59,6 +69,12 @@ impl Cache {
         self.places.remove(&self.entries[place].version);
         self.places.insert(version, place);
         self.entries[place] = entry;
+    }
+
+    /// The versions that are here, for people.
+    pub(super) fn told(&self) -> String {
+        let versions: Vec<String> = self.places.keys().map(ToString::to_string).collect();
+        if versions.is_empty() { "empty".to_string() } else { versions.join(", ") }
     }
 
     fn victim(&mut self) -> usize {

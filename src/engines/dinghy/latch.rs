@@ -85,6 +85,13 @@ impl Latch {
         RequestState::Queued { ticket, woken }
     }
 
+    /// Its name, and how it stands, for people.
+    pub(super) fn told(&self) -> (&'static str, String) {
+        let waiting = self.0.queue.borrow().len();
+        let state = if self.0.holder.get().is_some() { "held" } else { "free" };
+        (self.0.name, if waiting == 0 { state.to_string() } else { format!("{state}, {waiting} waiting") })
+    }
+
     /// What whoever runs after a yield at this latch touches.
     fn resource(&self) -> Resource {
         Resource::write(self.0.name, 0)

@@ -225,6 +225,15 @@ impl Log {
         self.header.generation as usize % 2
     }
 
+    /// Its marks, for people.
+    pub(super) fn told(&self) -> String {
+        let Self { header: LogHeader { generation, .. }, base, end, backfilled, durable, .. } = self;
+        format!(
+            "generation {generation}, frames {}..={end}, copied up to {backfilled}, durable up to commit {durable}",
+            base + 1
+        )
+    }
+
     /// The newest frame of a page that a reader with this mark sees; `None` means the database file.
     pub(super) fn find(&self, page: PageNo, mark: Lsn) -> Option<Lsn> {
         let frames = self.frames.get(&page)?;

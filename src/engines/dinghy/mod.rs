@@ -134,6 +134,13 @@ impl Engine<Kv> for Dinghy {
         }
         Ok(outcome?)
     }
+
+    fn state(&self) -> Vec<(String, String)> {
+        match &self.state {
+            State::Opening(_) => vec![("recovery".to_string(), "under way".to_string())],
+            State::Open(shared) => shared.told(),
+        }
+    }
 }
 
 impl Dinghy {

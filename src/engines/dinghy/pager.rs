@@ -56,6 +56,14 @@ impl Pager {
         Self { cache: Cache::new(capacity), loads: BTreeMap::new() }
     }
 
+    /// The pages that are here and those on their way, for people.
+    pub(super) fn told(&self) -> String {
+        let coming = self.loads.iter().filter(|(_, load)| load.strong_count() > 0);
+        let coming: Vec<String> = coming.map(|(version, _)| version.to_string()).collect();
+        let here = self.cache.told();
+        if coming.is_empty() { here } else { format!("{here}; on their way {}", coming.join(", ")) }
+    }
+
     /// A commit has published these pages.
     pub(super) fn insert(&mut self, version: Version, page: Page) {
         self.cache.insert(version, page);

@@ -122,6 +122,25 @@ impl Shared {
         error.into()
     }
 
+    /// What is held in memory, for people.
+    pub(super) fn told(&self) -> Vec<(String, String)> {
+        let Meta { page_count, free_count, sequence, .. } = self.published.get();
+        let mut told = vec![
+            ("published".to_string(), format!("commit {sequence}, {page_count} pages, {free_count} of them free")),
+            ("log".to_string(), self.log.borrow().told()),
+            ("cache".to_string(), self.pager.borrow().told()),
+            ("snapshots".to_string(), self.snapshots.told()),
+        ];
+        for latch in [&self.commit_latch, &self.checkpoint_latch] {
+            let (name, words) = latch.told();
+            told.push((name.to_string(), words));
+        }
+        if self.read_only.get() {
+            told.push(("read only".to_string(), "a failed sync has left the log in doubt".to_string()));
+        }
+        told
+    }
+
     /// Refuses what would change the database, once it may not be changed any more.
     pub(super) fn writable(&self) -> Result<(), Failure> {
         if self.read_only.get() {

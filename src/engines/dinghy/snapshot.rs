@@ -45,6 +45,15 @@ impl Snapshots {
         Snapshot { table: self.clone(), number, mark, sequence }
     }
 
+    /// Who reads what, for people.
+    pub(super) fn told(&self) -> String {
+        let table = self.0.borrow();
+        let readers =
+            table.active.values().map(|Entry { mark, sequence }| format!("commit {sequence} at frame {mark}"));
+        let readers: Vec<String> = readers.collect();
+        if readers.is_empty() { "none".to_string() } else { readers.join(", ") }
+    }
+
     /// The oldest mark in use.
     pub(super) fn oldest_mark(&self) -> Option<Lsn> {
         self.0.borrow().active.values().map(|entry| entry.mark).min()

@@ -32,15 +32,15 @@ pub fn write(header: &Header, rows: &Rows) -> Vec<u8> {
 /// block needs only words that are in it or before it.
 fn words_of(facts: &[FactRow], known: usize) -> usize {
     use crate::report::rows::Kind::{
-        Abort, Advance, Apply, Complete, Connected, Crash, Ended, Invoke, Job, Phase, Recovered, Return, Slow, State,
-        Submit, Turn, Yield,
+        Abort, Advance, Apply, Complete, Connected, Crash, Ended, Engine, Invoke, Job, Phase, Recovered, Return, Slow,
+        State, Submit, Turn, Yield,
     };
     let used = facts.iter().flat_map(|fact| {
         let places: &[usize] = match fact.kind {
             Phase | Turn | State | Ended => &[0],
             Invoke | Return | Submit => &[2],
             Yield => &[1, 2],
-            Job | Crash => &[0, 1],
+            Job | Crash | Engine => &[0, 1],
             Apply => &[1],
             Complete => &[1, 4],
             Connected | Abort | Advance | Recovered | Slow => &[],
