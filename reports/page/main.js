@@ -73,11 +73,11 @@ async function showRun(page) {
   const both = Boolean(page.passing);
   view.charts.push(new Chart(both ? "The failing run" : "", page.trace, page.trace.run, failure, view, label(page.trace.run)));
   if (both) {
-    const parts = page.parts = firstDifference(page.trace, page.passing);
+    const parts = view.parts = page.parts = failure.nearest ? failure.nearest.turn : firstDifference(page.trace, page.passing);
     view.charts.push(new Chart(`The nearest passing run${parts === null ? "" : `; the two part in turn ${parts}`}`, page.passing, page.passing.run, null, view, label(page.passing.run)));
   }
   performance.mark("squall-lanes");
-  charts.append(...view.charts.map((chart) => chart.box));
+  charts.append(...view.charts.map((chart) => chart.box), colours(page.trace.run, both));
   tools(page);
   view.onSelect = (turn) => {
     showPanel(page.trace, page.trace.run, failure, turn);
@@ -92,6 +92,19 @@ async function showRun(page) {
   else view.redraw();
   requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "true"; performance.mark("squall-ready"); }));
   function select(_, at) { focusOn(page, at); }
+}
+
+const COLOURS = [["transaction", "transaction"], ["op", "operation, in its connection's colour"], ["wait", "waiting"], ["spin", "retrying, clock"], ["read", "read"], ["write", "write"], ["sync", "sync"], ["other", "other I/O"], ["lost", "failed, refused or lost"], ["fault", "fault"], ["crash", "crash"], ["life", "engine alive"], ["star", "★ necessary"]];
+
+// What the colours of the lanes mean.
+function colours(run, both) {
+  const item = ([kind, text]) => {
+    const swatch = svgElement("svg", { viewBox: "0 0 12 10", "aria-hidden": "true" }), span = element("span", {});
+    swatch.append(svgElement("rect", { x: 0, y: 0, width: 12, height: 10, class: `k-${kind}` }));
+    span.append(swatch, text);
+    return span;
+  };
+  return element("p", { class: "legend", id: "colours" }, ...COLOURS.map(item), both ? element("span", { text: "┆ the two runs part here" }) : null);
 }
 
 function firstDifference(one, other) {
@@ -167,7 +180,7 @@ function action(page, event) {
   if (!view) return null;
   const { run } = trace, move = (by) => () => view.select((view.selected === null ? 0 : view.selected) + by, true);
   const pan = (by) => () => { const span = (view.to - view.from) * by; view.show(view.from + span, view.to + span); };
-  const rows = page.failure.table.rows.map((row) => row.turn), faults = run.faults.map((fault) => fault.turn);
+  const rows = linesOf(page.failure.table).map((row) => row.turn), faults = run.faults.map((fault) => fault.turn);
   const row = (by) => () => { step(page, rows, by); const line = markRow(view.selected); if (line) line.scrollIntoView({ block: "nearest" }); };
   switch (event.key) {
     case "ArrowRight": return event.shiftKey ? pan(.25) : move(1);

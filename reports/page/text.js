@@ -6,7 +6,7 @@ function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name === "text") made.textContent = value;
-    else if (name === "on") made.addEventListener("click", value);
+    else if (name === "on") { if (value) made.addEventListener("click", value); }
     else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
   }
   made.append(...children.filter((child) => child !== null && child !== undefined));
@@ -77,18 +77,32 @@ function showFacts(failure) {
   byId("facts").append(element("p", { class: "note mono", text: failure.reproduce.replay }));
 }
 
+// The rows as people see them: one that says no more than that an I/O of the row before is done stands there.
+function linesOf(table) {
+  const lines = [];
+  for (const row of table.rows) {
+    const line = lines[lines.length - 1];
+    if (!row.folded || !line) { lines.push({ ...row, turns: [row.turn] }); continue; }
+    const io = row.io.replace(/: done$/, "");
+    line.io = line.io.replace(`${io} issued`, () => `${io}, done in turn ${row.turn}`);
+    line.turns.push(row.turn);
+  }
+  return lines;
+}
+
 function showTable(failure, select) {
-  const { columns, rows } = failure.table;
+  const { columns } = failure.table, rows = linesOf(failure.table);
   const head = element("tr", {}, element("th", { scope: "col", text: "turn" }), ...columns.map((column) => element("th", { scope: "col", text: column.name })), element("th", { scope: "col", text: "I/O and faults" }));
   const body = element("tbody");
   for (const row of rows) {
     const mark = (row.necessary ? "★" : "") + (row.violated ? "✗" : "");
-    const line = element("tr", { "data-turn": row.turn, class: [row.necessary && "necessary", row.violated && "violated"].filter(Boolean).join(" ") || null, on: () => select(row.turn, true) },
+    const line = element("tr", { "data-turn": row.turn, "data-turns": row.turns.join(" "), class: [row.necessary && "necessary", row.violated && "violated"].filter(Boolean).join(" ") || null, on: () => select(row.turn, true) },
       element("th", { scope: "row" }, element("span", { class: "mark", text: mark }), ` ${row.turn}`),
       ...row.cells.map((cell) => element("td", { text: cell })),
       element("td", { class: row.faults.length ? "fault" : null, text: row.io }));
     body.append(line);
   }
+  if (rows.length > 60) byId("table").classList.add("long");
   byId("table").append(element("table", {}, element("thead", {}, head), body));
   const notes = [];
   if (rows.some((row) => row.necessary)) notes.push("★ the failure does not happen without it");
@@ -100,7 +114,7 @@ function showTable(failure, select) {
 
 function markRow(turn) {
   for (const row of document.querySelectorAll("#table tr.selected")) row.classList.remove("selected");
-  const row = document.querySelector(`#table tr[data-turn="${turn}"]`);
+  const row = document.querySelector(`#table tr[data-turns~="${turn}"]`);
   if (row) row.classList.add("selected");
   return row;
 }
@@ -112,7 +126,7 @@ function showProof(failure) {
   const { lines, nodes, edges } = failure.proof;
   const body = byId("proof-body");
   if (!lines.length) byId("proof").hidden = true;
-  body.append(element("ol", {}, ...lines.map((line) => element("li", { text: line }))));
+  body.append(element("ol", { class: lines.length > 12 ? "long" : null }, ...lines.map((line) => element("li", { text: line }))));
   if (edges.length) body.append(cycle(nodes, edges));
 }
 
@@ -165,28 +179,71 @@ function shorten(text, most) {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
+const percent = (point) => `${Math.round(point.failed / Math.max(1, point.runs) * 100)} %`;
+const many = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+
 // Necessity, likelihood and the nearest passing run, as far as somebody has computed them.
 function showWhy(failure, select) {
-  const body = byId("why-body"), { necessity, likelihood } = failure;
-  const items = necessity && Array.isArray(necessity.items) ? necessity.items : [];
-  if (items.length) {
-    const rows = items.map((item) => element("tr", {}, element("td", { text: item.necessary ? "★" : "" }), element("td", { text: item.what }), element("td", { text: item.reason || "" })));
-    body.append(element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col", text: "necessary" }), element("th", { scope: "col", text: "what" }), element("th", { scope: "col", text: "without it" }))), element("tbody", {}, ...rows)));
+  const { necessity, likelihood, nearest } = failure;
+  if (!necessity) return;
+  const body = byId("why-body"), left = element("div", { class: "marks" }), right = element("div", { class: "likely" });
+  const { marks } = necessity, needed = marks.filter((mark) => mark.necessary).length;
+  left.append(element("h3", { text: "Context switches, faults and crashes" }));
+  if (marks.length) {
+    left.append(element("p", { class: "note", text: `${needed} of ${many(marks.length, "decision")} ${needed === 1 ? "is" : "are"} necessary (★): flipped alone, ${needed === 1 ? "it lets" : "each of them lets"} the run pass.` }), marksTable(marks, select));
+  } else if (!necessity.cut) left.append(element("p", { text: "There is none: the plan alone shows the failure." }));
+  if (necessity.cut) left.append(element("p", { class: "note", text: `Not complete: ${necessity.cut}.` }));
+  if (nearest) left.append(element("h3", { text: "The nearest run that passes" }), ...nearestText(nearest, select));
+  const { points, no_return: edge, cut } = likelihood || { points: [] };
+  if (points.length > 1) {
+    right.append(element("h3", { text: "How likely the failure was after each turn" }), curve(points, edge, select));
+    if (edge) right.append(element("p", { text: `Point of no return: ${percent(edge.from)} after turn ${edge.from.turn}, ${percent(edge.to)} after turn ${edge.to.turn}.` }));
+    else right.append(element("p", { text: "It was never likelier than at the beginning: no turn decides it." }));
+    right.append(element("p", { class: "note", text: `${many(points[0].runs, "random continuation")} from each of ${many(points.length, "turn")}; faults stay those of the run.` }));
   }
-  const points = likelihood && Array.isArray(likelihood.points) ? likelihood.points : [];
-  if (points.length > 1) body.append(element("h3", { text: "How likely the failure was after each turn" }), curve(points, select));
-  if (body.childNodes.length) byId("why").hidden = false;
+  if (cut && cut !== necessity.cut) right.append(element("p", { class: "note", text: `Not complete: ${cut}.` }));
+  body.append(left, right);
+  byId("why").hidden = false;
 }
 
-function curve(points, select) {
-  const width = 640, height = 120, last = Math.max(...points.map((point) => point.turn)) || 1;
-  const x = (turn) => 30 + (turn / last) * (width - 40), y = (likelihood) => 10 + (1 - likelihood) * (height - 30);
-  const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Likelihood of the failure from turn 0 to ${last}`, width, height });
-  svg.append(svgElement("path", { d: points.map((point, n) => `${n ? "L" : "M"}${x(point.turn)},${y(point.likelihood)}`).join(" "), fill: "none", class: "e-ww", "stroke-width": 2 }));
-  svg.append(svgElement("text", { x: 0, y: y(1) + 4, class: "mono" }, "1"), svgElement("text", { x: 0, y: y(0) + 4 }, "0"), svgElement("text", { x: width - 10, y: height - 2, "text-anchor": "end" }, `turn ${last}`));
+function marksTable(marks, select) {
+  const rows = marks.map((mark) => element("tr", { class: mark.necessary ? "necessary" : null, on: mark.turn === null ? null : () => select(mark.turn, true) },
+    element("td", { class: "mark", text: mark.necessary ? "★" : "" }), element("td", { class: "number" }, mark.turn === null ? "–" : element("button", { type: "button", text: String(mark.turn) })), element("td", { text: mark.kind }), element("td", { text: mark.what })));
+  const head = element("tr", {}, element("td"), ...["turn", "kind", "what"].map((text) => element("th", { scope: "col", text })));
+  return element("div", { class: "scroll long", tabindex: "0", role: "group", "aria-label": "Decisions" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+}
+
+function nearestText(nearest, select) {
+  const who = (name) => name || "nobody", same = nearest.failing === nearest.passing;
+  const parts = same ? `by the fault alone` : `which ${who(nearest.failing)} has where it fails and ${who(nearest.passing)} where it passes`;
+  return [
+    element("p", { text: `One decision is otherwise: ${nearest.edit}.` }),
+    element("p", {}, "The two part in ", element("button", { type: "button", text: `turn ${nearest.turn}`, on: () => select(nearest.turn, true) }), `, ${parts}. Both are drawn below, one above the other, turn by turn.`),
+  ];
+}
+
+function curve(points, edge, select) {
+  const width = 560, height = 190, left = 44, bottom = 26, last = Math.max(...points.map((point) => point.turn)) || 1;
+  const x = (turn) => left + (turn / last) * (width - left - 14), y = (share) => 12 + (1 - share) * (height - 12 - bottom);
+  const share = (point) => point.failed / Math.max(1, point.runs);
+  const words = `Likelihood of the failure from turn 0 to ${last}: ${percent(points[0])} at first, ${percent(points[points.length - 1])} at last${edge ? `, steepest between turns ${edge.from.turn} and ${edge.to.turn}` : ""}`;
+  const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words, class: "curve" });
+  if (edge) svg.append(svgElement("rect", { x: x(edge.from.turn), y: 12, width: Math.max(2, x(edge.to.turn) - x(edge.from.turn)), height: height - 12 - bottom, class: "edge" }));
+  for (const level of [0, .5, 1]) {
+    svg.append(svgElement("path", { d: `M${left},${y(level)} L${width - 14},${y(level)}`, class: "grid" }));
+    svg.append(svgElement("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, `${level * 100} %`));
+  }
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6].find((by) => last / by <= 6) || last;
+  for (let turn = 0; turn <= last; turn += step) svg.append(svgElement("text", { x: x(turn), y: height - 8, "text-anchor": "middle" }, turn.toLocaleString("en")));
+  svg.append(svgElement("path", { d: points.map((point, n) => `${n ? "L" : "M"}${x(point.turn)},${y(share(point))}`).join(" "), class: "line" }));
+  for (const point of points) {
+    const dot = svgElement("circle", { cx: x(point.turn), cy: y(share(point)), r: 2.5, class: "dot" });
+    dot.append(svgElement("title", {}, `after turn ${point.turn}: ${point.failed} of ${point.runs} fail`));
+    svg.append(dot);
+  }
   svg.addEventListener("click", (event) => {
-    const box = svg.getBoundingClientRect();
-    select(Math.round((((event.clientX - box.left) / box.width) * width - 30) / (width - 40) * last), true);
+    const box = svg.getBoundingClientRect(), turn = Math.round((((event.clientX - box.left) / box.width) * width - left) / (width - left - 14) * last);
+    select(Math.max(1, Math.min(last, turn)), true);
   });
   return svg;
 }

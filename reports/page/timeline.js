@@ -233,7 +233,17 @@ class Chart {
   }
 
   drawMarks(pen, scale) {
-    const { selected, from } = this.view;
+    const { selected, from, parts } = this.view;
+    if (parts !== null) {
+      pen.strokeStyle = this.color("--star");
+      pen.lineWidth = 1;
+      pen.setLineDash([4, 3]);
+      pen.beginPath();
+      pen.moveTo(Math.round(LABEL + (parts - from) * scale) + .5, 0);
+      pen.lineTo(Math.round(LABEL + (parts - from) * scale) + .5, this.height);
+      pen.stroke();
+      pen.setLineDash([]);
+    }
     if (this.hits.length) {
       pen.fillStyle = this.color("--hit");
       let before = -1;
@@ -324,7 +334,7 @@ class Chart {
 // What is in view, and what is selected; whoever changes it, all charts follow in the next frame.
 class View {
   constructor(last) {
-    Object.assign(this, { from: 0, to: Math.max(10, last + 1), last: Math.max(9, last), selected: null, charts: [], onSelect: () => {}, pending: 0, frames: [] });
+    Object.assign(this, { from: 0, to: Math.max(10, last + 1), last: Math.max(9, last), selected: null, parts: null, charts: [], onSelect: () => {}, pending: 0, frames: [] });
   }
   show(from, to) {
     const span = Math.min(Math.max(to - from, 8), (this.last + 1) * 1.02), low = -this.last * .01 - .5, high = this.last * 1.01 + 1.5 - span;

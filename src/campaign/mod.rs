@@ -30,6 +30,8 @@ mod store;
 mod summary;
 mod suspect;
 mod tally;
+mod why;
+mod words;
 mod worker;
 
 pub use bucket::{bucket, fault_classes};
@@ -48,8 +50,8 @@ pub use page::page;
 pub use pool::{Death, DeathKind, Event, Placement, Pool, PoolConfig, Ticket, WorkerCommand, WorkerId};
 pub use progress::{Progress, Silent, State};
 pub use protocol::{
-    Answer, CaseText, FirstDivergence, Hello, Judged, MARK, Pilot, Ran, Recorded, Replayed, Request, Response,
-    ScenarioText, Schedules, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
+    Answer, CaseText, ExplainTask, Explained, FirstDivergence, Hello, Judged, MARK, Pilot, Ran, Recorded, Replayed,
+    Request, Response, ScenarioText, Schedules, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
 };
 pub use replay::{ReplayVerdict, Rerun, replay};
 pub use shard::Shard;
@@ -59,4 +61,6 @@ pub use summary::{
     SummaryUnstable, VERSION,
 };
 pub use tally::{Compared, Exhausted, Hit, Ops, PolicyTally, Tally};
+pub use why::explain_case;
+pub(crate) use words::{count, number};
 pub use worker::serve;

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{ExplainBounds, Explanation};
 use crate::property::{Judgement, Verdict};
 use crate::scenario::{Entry, Size, StoredFinding};
 use crate::sched::Estimates;
@@ -77,6 +78,8 @@ pub enum Task {
     Replay(CaseText),
     /// Make a case smaller, for a while.
     Shrink(ShrinkTask),
+    /// Find out why a case fails, for a while.
+    Explain(ExplainTask),
     /// Run seeds in their order until one has a finding.
     Sweep(Sweep),
 }
@@ -139,6 +142,26 @@ pub struct ShrinkTask {
     pub budget_ms: u64,
 }
 
+/// A case to explain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainTask {
+    /// The case.
+    pub text: String,
+    /// When to stop.
+    pub bounds: ExplainBounds,
+    /// At most so long, in milliseconds.
+    pub budget_ms: u64,
+}
+
+/// Why a case fails.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// Why.
+    pub explanation: Explanation,
+    /// The decisions of the nearest run that passes, as a case has them: the schedule, the draws.
+    pub passing: Option<(String, String)>,
+}
+
 /// What came of making a case smaller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Smaller {
@@ -180,6 +203,8 @@ pub enum Answer {
     Replayed(Box<Replayed>),
     /// Of [`Task::Shrink`].
     Shrunk(Box<Smaller>),
+    /// Of [`Task::Explain`]; none when the case does not fail from its decisions.
+    Explained(Option<Box<Explained>>),
     /// Of [`Task::Sweep`].
     Swept(Swept),
     /// It could not be done; our mistake or the case's, never a finding.

@@ -11,9 +11,10 @@ use super::hunt::PILOT_SEED;
 use super::limits::{confine, resident_bytes};
 use super::panics;
 use super::protocol::{
-    Answer, CaseText, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response, Schedules, ShrinkTask, Smaller,
-    Spot, Sweep, Swept, Task,
+    Answer, CaseText, ExplainTask, Explained, Hello, MARK, Pilot, Ran, Recorded, Replayed, Request, Response,
+    Schedules, ShrinkTask, Smaller, Spot, Sweep, Swept, Task,
 };
+use crate::explain::explain;
 use crate::judge::formats;
 use crate::property::transactions;
 use crate::scenario::{
@@ -108,6 +109,7 @@ impl Worker<'_> {
             }
             Task::Replay(text) => self.replay(text),
             Task::Shrink(task) => self.shrink(task),
+            Task::Explain(task) => self.explain(task),
             Task::Sweep(sweep) => self.sweep(sweep),
         }
     }
@@ -295,6 +297,19 @@ impl Worker<'_> {
             is_smallest: shrunk.cut.is_none(),
             runs_spent: shrunk.replays >= task.replays_max,
         })))
+    }
+
+    /// Finds out why a case fails, within the task's bounds.
+    fn explain(&self, task: &ExplainTask) -> Result<Answer, String> {
+        let case = Case::parse("the case", &task.text).map_err(|error| error.to_string())?;
+        let (started, budget) = (Instant::now(), Duration::from_millis(task.budget_ms));
+        let explained = explain(self.registry, &case, task.bounds, &mut |_, _| started.elapsed() < budget);
+        let explained = explained.map_err(|error| error.to_string())?.map(|mut explanation| {
+            let passing = explanation.passing.take();
+            let passing = passing.map(|decisions| (decisions.schedule_text(), decisions.draws_text()));
+            Box::new(Explained { explanation, passing })
+        });
+        Ok(Answer::Explained(explained))
     }
 
     /// How the engine differs from the one that the case was found with, if it says so itself or was built anew.

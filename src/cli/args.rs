@@ -269,6 +269,11 @@ pub(super) struct ShowArgs {
     /// Write report.html and failure.json into this folder, as `run` does.
     #[arg(long, value_name = "DIR", group = "form", hide = true)]
     pub(super) report: Option<PathBuf>,
+    /// Find out which decisions the failure needs and where it became likely, for at most so long; 0s leaves it out.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    pub(super) explain_budget: Duration,
+    #[command(flatten)]
+    pub(super) workers: WorkerArgs,
     /// Open the page in the browser.
     #[arg(long, conflicts_with_all = ["md", "plain", "json", "rust"])]
     pub(super) open: bool,

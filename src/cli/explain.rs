@@ -46,7 +46,7 @@ pub(super) fn run(registry: &Registry, args: &ExplainArgs) -> Result<Exit, Failu
 }
 
 fn machine(case: &Case, explanation: &Explanation) -> String {
-    let Explanation { necessity, likelihood, no_return, nearest, cut } = explanation;
+    let Explanation { necessity, likelihood, no_return, nearest, cut, passing: _ } = explanation;
     let value = json!({
         "v": 1,
         "type": "explain",
@@ -112,7 +112,7 @@ fn marks(explanation: &Explanation, paint: Paint) -> String {
 fn curve(explanation: &Explanation, paint: Paint) -> String {
     let points = &explanation.likelihood;
     let Some(first) = points.first() else { return String::new() };
-    let mut text = format!("\n  how likely it is from each turn on ({} each)\n", count(first.runs, "continuation"));
+    let mut text = format!("\n  how likely it was after each turn ({} each)\n", count(first.runs, "continuation"));
     for point in points {
         let is_edge = explanation.no_return.is_some_and(|found| found.to.turn == point.turn);
         let bar = "█".repeat((point.share() * BAR).round() as usize);

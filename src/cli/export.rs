@@ -67,7 +67,7 @@ fn of_trace(rows: &Rows, args: &ExportArgs) -> Result<Vec<u8>, Failure> {
 }
 
 fn of_case(registry: &Registry, args: &ExportArgs) -> Result<Vec<u8>, Failure> {
-    let (failure, retraced) = report(registry, &args.case)?;
+    let (failure, retraced, _) = report(registry, &args.case, None)?;
     Ok(match args.format {
         ExportFormat::Perfetto => export::perfetto(&Rows::new(&retraced.trace)),
         ExportFormat::Chrome => export::chrome(&Rows::new(&retraced.trace)).into_bytes(),

@@ -34,8 +34,8 @@ pub(super) fn run(registry: &Registry, args: &MergeArgs) -> Result<Exit, Failure
     results.write(&store)?;
     print(&match args.format {
         Format::Human => summary_text::human(registry, &summary, &outcome, &args.out, Paint::for_stdout()),
-        Format::Json => results::pretty(&results::with_run(&summary, &outcome, &args.out)),
-        Format::Jsonl => results::lines(&summary, &outcome, &args.out),
+        Format::Json => results::pretty(&results::with_run(&summary, &outcome, &args.out, &[])),
+        Format::Jsonl => results::lines(&summary, &outcome, &args.out, &[]),
     })?;
     results.report(&args.reports)?;
     Ok(exit(args.as_expected, &summary, &outcome, None))

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{Format, ReportArgs};
@@ -96,8 +97,16 @@ fn timing(summary: &Summary, outcome: &Outcome, jobs: usize) -> Value {
     })
 }
 
-/// The summary as it is printed: cases as paths from here, and how long it took.
-pub(super) fn with_run(summary: &Summary, outcome: &Outcome, out: &Path) -> Value {
+/// A report that could not be made.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ReportFailed {
+    /// The case it should have lain beside.
+    pub(super) case: String,
+    pub(super) reason: String,
+}
+
+/// The summary as it is printed: cases as paths from here, reports that could not be made, and how long it took.
+pub(super) fn with_run(summary: &Summary, outcome: &Outcome, out: &Path, failed: &[ReportFailed]) -> Value {
     let mut value = serde_json::to_value(summary).expect("a summary has a JSON form");
     if let Some(findings) = value.get_mut("findings").and_then(Value::as_array_mut) {
         for finding in findings {
@@ -106,6 +115,7 @@ pub(super) fn with_run(summary: &Summary, outcome: &Outcome, out: &Path) -> Valu
             }
         }
     }
+    value["reports_failed"] = json!(failed);
     value["coverage"] = coverage(outcome);
     value["interrupted"] = json!(outcome.is_interrupted());
     value["elapsed_ms"] = json!(outcome.elapsed().as_millis() as u64);
@@ -126,8 +136,8 @@ fn coverage(outcome: &Outcome) -> Value {
 }
 
 /// One object a line, the summary last.
-pub(super) fn lines(summary: &Summary, outcome: &Outcome, out: &Path) -> String {
-    let mut whole = with_run(summary, outcome, out);
+pub(super) fn lines(summary: &Summary, outcome: &Outcome, out: &Path, failed: &[ReportFailed]) -> String {
+    let mut whole = with_run(summary, outcome, out, failed);
     let mut text = String::new();
     for (list, kind) in [
         ("skipped", "skipped"),
@@ -135,6 +145,7 @@ pub(super) fn lines(summary: &Summary, outcome: &Outcome, out: &Path) -> String 
         ("findings", "finding"),
         ("nondeterminism", "nondeterminism"),
         ("inconclusive", "inconclusive"),
+        ("reports_failed", "report-failed"),
         ("coverage", "coverage"),
     ] {
         for item in whole[list].as_array().into_iter().flatten() {

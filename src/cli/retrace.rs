@@ -2,12 +2,17 @@
 //! begin with.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::args::WorkerArgs;
 use super::exit::{Exit, Failure};
+use super::run::pool_config;
+use crate::campaign::{CampaignError, PoolConfig, explain_case};
+use crate::explain::{ExplainBounds, Explanation};
 use crate::history::History;
-use crate::report::{Extent, Failure as Report, Marks};
+use crate::report::{Extent, Failure as Report};
 use crate::scenario::{Case, Registry, Size, StoredFinding};
 use crate::shrink::{Subject, size_of};
 use crate::sim::RunResult;
@@ -80,14 +85,42 @@ fn extent(size: &Size, turns: u64) -> Extent {
     }
 }
 
-/// The report of a case, with the recorded run that it shows. A case that was made smaller says how large the
-/// failure was when it was found.
-pub(super) fn report(registry: &Registry, path: &Path) -> Result<(Report, Retraced), Failure> {
+/// Why a case fails, found out by other processes.
+fn why(path: &Path, case: &Case, (budget, workers): (Duration, &WorkerArgs)) -> Result<Option<Explanation>, Failure> {
+    let text = case.to_text().map_err(Failure::own)?;
+    let config = PoolConfig { jobs: 1, ..pool_config(workers)? };
+    explain_case(&config, &text, ExplainBounds::of_report(), budget).map_err(|error| match error {
+        CampaignError::Task(reason) => Failure::usage(anyhow!("{}: cannot be run: {reason}", path.display())),
+        error => Failure::own(error),
+    })
+}
+
+/// The nearest run that passes, recorded, and how long it is.
+pub(super) type Passing = Option<(Trace, u64)>;
+
+/// The report of a case, with the recorded run that it shows and the nearest that passes. A case that was made
+/// smaller says how large the failure was when it was found; one for which time is given, why it fails.
+pub(super) fn report(
+    registry: &Registry,
+    path: &Path,
+    explain: Option<(Duration, &WorkerArgs)>,
+) -> Result<(Report, Retraced, Passing), Failure> {
     let retraced = retrace(registry, path, Level::State, None)?;
-    let marks = Marks::of(&retraced.case.finding, &retraced.trace);
+    let why = match explain.filter(|(budget, _)| !budget.is_zero()) {
+        Some(within) => why(path, &retraced.case, within)?,
+        None => None,
+    };
+    let passing = match why.as_ref().and_then(|why| why.passing.clone()) {
+        None => None,
+        Some(decisions) => {
+            let case = Case { decisions: Some(decisions), ..retraced.case.clone() };
+            let (result, trace) = run_traced(registry, &case, path, Level::State, None)?;
+            Some((trace, result.turns))
+        }
+    };
     let original = retraced.case.original.as_ref().map(|size| extent(size, size.turns));
     let found = original.unwrap_or(retraced.extent);
-    let mut report = Report::new(&retraced.case, &path.display().to_string(), found, &retraced.trace, &marks);
+    let mut report = Report::new(&retraced.case, &path.display().to_string(), found, &retraced.trace, why.as_ref());
     report.shrunk = original.is_some().then_some(retraced.extent);
-    Ok((report, retraced))
+    Ok((report, retraced, passing))
 }

@@ -10,7 +10,7 @@ use super::args::{Format, RunArgs, WorkerArgs};
 use super::corpus;
 use super::exit::{Exit, Failure};
 use super::progress::Show;
-use super::results::{self, Results};
+use super::results::{self, ReportFailed, Results};
 use super::screen::{Paint, plain, print, say};
 use super::signals::Signals;
 use super::summary_text;
@@ -90,9 +90,13 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
     let store = Store::new(&args.out);
     // A catalogue that is only checked off has no reader who would want its failures small.
     let by_default = if args.as_expected { Duration::ZERO } else { SHRINK_BUDGET };
-    let shrink_budget = Some(args.shrink_budget.unwrap_or(by_default));
-    let config =
-        CampaignConfig { pool: pool_config(&args.workers)?, budget: args.budget, aim: Aim::Find, shrink_budget };
+    let shrink_budget = args.shrink_budget.unwrap_or(by_default);
+    let config = CampaignConfig {
+        pool: pool_config(&args.workers)?,
+        budget: args.budget,
+        aim: Aim::Find,
+        shrink_budget: Some(shrink_budget),
+    };
     if let Some(folder) = &args.corpus {
         manifest.corpus = corpus::states(&corpus::replayed(registry, folder, &config.pool)?).collect();
     }
@@ -110,17 +114,21 @@ pub(super) fn run(registry: &Registry, args: &RunArgs) -> Result<Exit, Failure> 
         as_expected: args.as_expected,
         format: args.format,
     };
+    // The page of the campaign leads to the reports that are there.
+    let failed = write_reports(&config.pool, &args.out, &summary, shrink_budget);
     let written = results.write(&store);
-    write_reports(&config.pool.command, &args.out, &summary);
-    print(&said(registry, &summary, &outcome, args))?;
+    print(&said(registry, &summary, &outcome, args, &failed))?;
     written?;
     results.report(&args.reports)?;
     Ok(exit(args.as_expected, &summary, &outcome, signals.exit()))
 }
 
 /// Writes `report.html` and `failure.json` beside the case of every finding. Each is made by a process of its own,
-/// because an engine runs in it once more; what cannot be made is said, and takes nothing away from the result.
-fn write_reports(command: &WorkerCommand, out: &Path, summary: &Summary) {
+/// because an engine runs in it once more; what cannot be made is told, and takes nothing away from the result.
+/// Failures that nobody wants small are not explained either.
+fn write_reports(pool: &PoolConfig, out: &Path, summary: &Summary, shrink_budget: Duration) -> Vec<ReportFailed> {
+    let command: &WorkerCommand = &pool.command;
+    let mut failed = Vec::new();
     let mut done = std::collections::BTreeSet::new();
     for case in summary.findings.iter().filter_map(|finding| finding.case.as_ref()) {
         let path = out.join(case);
@@ -134,21 +142,34 @@ fn write_reports(command: &WorkerCommand, out: &Path, summary: &Summary) {
         }
         let mut show = std::process::Command::new(&command.program);
         show.arg("show").arg(&path).arg("--report").arg(path.parent().unwrap_or(out));
+        show.arg("--hang-after").arg(format!("{}ms", pool.hang_after.as_millis()));
+        show.args(pool.memory_max.iter().flat_map(|bytes| ["--memory".to_string(), format!("{}MiB", bytes >> 20)]));
+        if shrink_budget.is_zero() {
+            show.args(["--explain-budget", "0"]);
+        }
         show.envs(command.env.iter().map(|(key, value)| (key, value)));
         show.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-        match show.stderr(std::process::Stdio::piped()).output() {
-            Ok(done) if done.status.success() => {}
-            Ok(done) => say(&format!("no report: {}", plain(String::from_utf8_lossy(&done.stderr).trim()))),
-            Err(error) => say(&format!("no report of {}: {error}", path.display())),
-        }
+        let reason = match show.stderr(std::process::Stdio::piped()).output() {
+            Ok(done) if done.status.success() => continue,
+            Ok(done) => String::from_utf8_lossy(&done.stderr).trim().to_string(),
+            Err(error) => error.to_string(),
+        };
+        say(&format!("no report of {}: {}", path.display(), plain(&reason)));
+        failed.push(ReportFailed { case: path.display().to_string(), reason });
     }
+    failed
 }
 
-fn said(registry: &Registry, summary: &Summary, outcome: &Outcome, args: &RunArgs) -> String {
+fn said(registry: &Registry, summary: &Summary, outcome: &Outcome, args: &RunArgs, failed: &[ReportFailed]) -> String {
     match args.format {
-        Format::Human => summary_text::human(registry, summary, outcome, &args.out, Paint::for_stdout()),
-        Format::Json => results::pretty(&results::with_run(summary, outcome, &args.out)),
-        Format::Jsonl => results::lines(summary, outcome, &args.out),
+        Format::Human => {
+            let paint = Paint::for_stdout();
+            let text = summary_text::human(registry, summary, outcome, &args.out, paint);
+            let head = paint.doubtful("NO REPORT");
+            failed.iter().fold(text, |text, one| text + &format!("{head} of {}: {}\n", one.case, plain(&one.reason)))
+        }
+        Format::Json => results::pretty(&results::with_run(summary, outcome, &args.out, failed)),
+        Format::Jsonl => results::lines(summary, outcome, &args.out, failed),
     }
 }
 

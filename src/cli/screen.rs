@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, Write};
 
 use super::exit::Failure;
+pub(super) use crate::campaign::{count, number};
 
 /// How results are painted.
 #[derive(Clone, Copy, Debug)]
@@ -68,24 +69,6 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
-/// `1234567` as `1,234,567`.
-pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 run`, `2 runs`.
-pub(super) fn count(value: u64, one: &str) -> String {
-    format!("{} {one}{}", number(value), if value == 1 { "" } else { "s" })
-}
-
 /// Rows as columns, the first row the heads; numbers to the right.
 pub(super) fn table(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -113,9 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_columns_line_up() {
-        assert_eq!((number(7), number(1_000), number(1_234_567)), ("7".into(), "1,000".into(), "1,234,567".into()));
-        assert_eq!((count(1, "run"), count(2_000, "run")), ("1 run".into(), "2,000 runs".into()));
+    fn columns_line_up_and_numbers_stand_to_the_right() {
         let row = |cells: [&str; 2]| cells.map(str::to_string).to_vec();
         let rows = [row(["name", "runs"]), row(["a", "1,000"]), row(["long name", "7"])];
         assert_eq!(table(&rows, "  "), "  name        runs\n  a          1,000\n  long name      7\n");

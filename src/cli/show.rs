@@ -11,13 +11,13 @@ use super::rust_test;
 use super::screen::{print, say};
 use crate::report::{self, Failure as Report, Rows, file};
 use crate::scenario::Registry;
-use crate::trace::Level;
+use crate::trace::{Level, Trace};
 
 pub(super) fn run(registry: &Registry, args: &ShowArgs) -> Result<Exit, Failure> {
     if args.rust {
         return rust_test::run(args);
     }
-    let (failure, retraced) = report(registry, &args.case)?;
+    let (failure, retraced, passing) = report(registry, &args.case, Some((args.explain_budget, &args.workers)))?;
     if args.md {
         print(&report::markdown(&failure))?;
     } else if args.plain {
@@ -25,11 +25,11 @@ pub(super) fn run(registry: &Registry, args: &ShowArgs) -> Result<Exit, Failure>
     } else if args.json {
         print(&failure.json())?;
     } else if let Some(folder) = &args.report {
-        write_page(&folder.join("report.html"), &failure, &retraced)?;
+        write_page(&folder.join("report.html"), &failure, &retraced, passing.as_ref())?;
         write(&folder.join("failure.json"), failure.json())?;
     } else {
         let out = args.html.clone().unwrap_or_else(|| args.case.with_extension("html"));
-        write_page(&out, &failure, &retraced)?;
+        write_page(&out, &failure, &retraced, passing.as_ref())?;
         print(&format!("{}\n", out.display()))?;
         if args.open {
             open(&out);
@@ -38,11 +38,17 @@ pub(super) fn run(registry: &Registry, args: &ShowArgs) -> Result<Exit, Failure>
     Ok(Exit::HELD)
 }
 
-/// Writes the page of a failure.
-pub(super) fn write_page(out: &Path, failure: &Report, retraced: &Retraced) -> Result<(), Failure> {
-    let rows = Rows::new(&retraced.trace);
-    let trace = file::write(&failure.header(Level::State, retraced.case.head.turns), &rows);
-    write(out, report::page(failure, &trace, None))
+/// Writes the page of a failure, with the nearest run that passes beside it where there is one.
+fn write_page(
+    out: &Path,
+    failure: &Report,
+    retraced: &Retraced,
+    passing: Option<&(Trace, u64)>,
+) -> Result<(), Failure> {
+    let bytes = |trace: &Trace, turns| file::write(&failure.header(Level::State, turns), &Rows::new(trace));
+    let trace = bytes(&retraced.trace, retraced.case.head.turns);
+    let passing = passing.map(|(trace, turns)| bytes(trace, *turns));
+    write(out, report::page(failure, &trace, passing.as_deref()))
 }
 
 fn write(out: &Path, text: String) -> Result<(), Failure> {

@@ -25,6 +25,8 @@ pub struct Flip {
     pub kind: FlipKind,
     /// In words.
     pub what: String,
+    /// What was drawn, of a fault.
+    pub key: Option<DrawKey>,
     /// All decisions, this one flipped.
     pub decisions: Decisions,
 }
@@ -69,6 +71,7 @@ fn switches(decisions: &Decisions) -> Vec<Flip> {
                 turn: Some(turn_of(schedule, index)),
                 kind: FlipKind::Switch,
                 what: format!("{goes} goes on before {stays} does; flipped, {stays} goes on first"),
+                key: None,
                 decisions: flipped,
             });
         }
@@ -98,20 +101,40 @@ fn crashes(decisions: &Decisions) -> Vec<Flip> {
                 turn: Some(turn_of(schedule, index)),
                 kind: FlipKind::Crash,
                 what: "everything stops; flipped, it does not".to_string(),
+                key: None,
                 decisions: flipped,
             }
         })
         .collect()
 }
 
+/// The segment in which a draw strikes: the turn of its I/O or of its crash. What a crash leaves of an I/O is drawn
+/// under the name of that I/O, and strikes at the crash that follows what was done last for the same operation.
+fn strikes(schedule: &[Segment], key: &DrawKey) -> Option<usize> {
+    let its = |actor: Actor| move |(_, segment): &(usize, &Segment)| segment.actor == actor;
+    let mut all = schedule.iter().enumerate();
+    match key.actor {
+        // These are drawn under the number of a step, not of an I/O.
+        _ if ["abandon", "close", "spurious-wakeup"].contains(&&*key.kind) => None,
+        Actor::Crash => all.filter(its(Actor::Crash)).nth(key.n as usize).map(|(index, _)| index),
+        Actor::Io { connection, op, .. } if key.kind.starts_with("kept") => {
+            let same =
+                |actor: &Actor| matches!(actor, Actor::Io { connection: c, op: o, .. } if (*c, *o) == (connection, op));
+            let last = schedule.iter().rposition(|segment| same(&segment.actor)).unwrap_or(0);
+            let crash = schedule[last..].iter().position(|segment| segment.actor == Actor::Crash);
+            crash.map(|after| last + after)
+        }
+        actor => all.find(its(actor)).map(|(index, _)| index),
+    }
+}
+
 fn fault(decisions: &Decisions, key: &DrawKey) -> Flip {
     let schedule = &decisions.schedule;
-    let nth = if key.actor == Actor::Crash { key.n as usize } else { 0 };
-    let mut its = schedule.iter().enumerate().filter(|(_, segment)| segment.actor == key.actor);
-    let turn = its.nth(nth).map(|(index, _)| turn_of(schedule, index));
+    let turn = strikes(schedule, key).map(|index| turn_of(schedule, index));
     let mut flipped = decisions.clone();
     let value = flipped.draws.remove(key).unwrap_or_default();
-    Flip { turn, kind: FlipKind::Fault, what: format!("{key} {value}; flipped, it is calm"), decisions: flipped }
+    let what = format!("{key} {value}; flipped, it is calm");
+    Flip { turn, kind: FlipKind::Fault, what, key: Some(key.clone()), decisions: flipped }
 }
 
 #[cfg(test)]
@@ -149,6 +172,15 @@ mod tests {
     #[test]
     fn no_stretch_is_moved_across_a_crash() {
         check("c0 c1 crash c0", "", &[(Some(2), FlipKind::Crash, "c0 c1 c0", "")]);
+    }
+
+    #[test]
+    fn what_a_crash_leaves_of_an_io_strikes_at_the_crash() {
+        let draws = "c0/op1/io0 kept-sectors 3\nc0/op1/io1 kept-sectors 5\n";
+        let decisions = Decisions::parse("c0 c0/op1/io0 c0 crash c0 crash", draws).unwrap();
+        let all = flips(&decisions);
+        let faults: Vec<_> = all.iter().filter(|flip| flip.kind == FlipKind::Fault).map(|flip| flip.turn).collect();
+        assert_eq!(faults, [Some(3), Some(3)]);
     }
 
     #[test]

@@ -7,36 +7,53 @@
 
 mod flips;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Case, Configuration, Registry, RunError};
 use crate::shrink::Failure;
 use crate::sim::RunResult;
-use crate::tape::{Actor, Decisions, Segment, Tape};
+use crate::tape::{Actor, Decisions, DrawKey, Segment, Tape};
+use crate::trace::{Level, What};
 
 pub use flips::{Flip, FlipKind, flips};
 
-/// When to stop.
-#[derive(Clone, Copy, Debug)]
+/// Fewer continuations than these say nothing about a likelihood.
+const CONTINUATIONS_MIN: u64 = 8;
+
+/// When to stop. No bound is a time, so that what comes out is the same everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExplainBounds {
     /// At most so many decisions are flipped, the first ones.
     pub flips_max: usize,
     /// At so many turns the likelihood is measured.
     pub prefixes: u64,
-    /// With so many continuations each.
+    /// With so many continuations each; fewer where [`turns_max`](Self::turns_max) would be exceeded, and the
+    /// likelihood is left out where they are 0.
     pub continuations: u64,
+    /// No run is begun after so many turns of all runs together.
+    pub turns_max: u64,
 }
 
 impl Default for ExplainBounds {
     fn default() -> Self {
-        Self { flips_max: 500, prefixes: 40, continuations: 64 }
+        Self { flips_max: 500, prefixes: 40, continuations: 64, turns_max: u64::MAX }
+    }
+}
+
+impl ExplainBounds {
+    /// For the report of a failure: what costs about as much as making it smaller did.
+    #[must_use]
+    pub const fn of_report() -> Self {
+        Self { flips_max: 500, prefixes: 40, continuations: 32, turns_max: 2_000_000 }
     }
 }
 
 /// A decision, and whether the failure needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The turn at which it was taken; none for a fault of an I/O that had no turn.
+    /// The turn at which it was taken, counted from 1; none for a fault of an I/O that had no turn.
     pub turn: Option<u64>,
     /// What it is.
     pub kind: FlipKind,
@@ -67,7 +84,7 @@ impl Necessity {
 /// How likely the failure is from a turn on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
-    /// The first turn that is drawn afresh.
+    /// After this turn, counted from 1, all is drawn afresh; 0 is before the first.
     pub turn: u64,
     /// Continuations that fail in the same way.
     pub failed: u64,
@@ -86,9 +103,9 @@ impl Point {
 /// Between two turns, the failure became likelier than between any others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoReturn {
-    /// Measured before this turn, it was this likely.
+    /// After this turn it was this likely.
     pub from: Point,
-    /// And before this one, this.
+    /// And after this one, this.
     pub to: Point,
 }
 
@@ -97,7 +114,7 @@ pub struct NoReturn {
 pub struct Nearest {
     /// The decision that was flipped, in words.
     pub edit: String,
-    /// The first turn at which the two runs part.
+    /// The first turn at which the two runs part, counted from 1.
     pub turn: u64,
     /// Who has that turn in the run that fails.
     pub failing: Option<String>,
@@ -116,6 +133,9 @@ pub struct Explanation {
     pub no_return: Option<NoReturn>,
     /// The nearest run that passes.
     pub nearest: Option<Nearest>,
+    /// The decisions of that run.
+    #[serde(skip)]
+    pub passing: Option<Decisions>,
     /// Why it is not complete, if so.
     pub cut: Option<String>,
 }
@@ -143,11 +163,12 @@ pub fn explain(
     watch: Watch<'_>,
 ) -> Result<Option<Explanation>, RunError> {
     let Some(mut scene) = Scene::new(registry, case)? else { return Ok(None) };
-    let (necessity, nearest) = scene.necessity(bounds, watch)?;
+    let (necessity, parted) = scene.necessity(bounds, watch)?;
     let (likelihood, cut) = scene.likelihood(bounds, watch)?;
     let no_return = no_return(&likelihood);
-    let cut = cut.or_else(|| necessity.cut.clone());
-    Ok(Some(Explanation { necessity, likelihood, no_return, nearest, cut }))
+    let cut = necessity.cut.clone().or(cut);
+    let (nearest, passing) = parted.unzip();
+    Ok(Some(Explanation { necessity, likelihood, no_return, nearest, passing, cut }))
 }
 
 /// The steepest rise.
@@ -156,6 +177,9 @@ fn no_return(points: &[Point]) -> Option<NoReturn> {
     let steepest = points.windows(2).max_by(|a, b| rise(a).total_cmp(&rise(b)))?;
     (rise(steepest) > 0.0).then(|| NoReturn { from: steepest[0], to: steepest[1] })
 }
+
+/// A run that passes, and its decisions.
+type Parted = (Nearest, Decisions);
 
 /// A case that fails, and what it was decided by.
 struct Scene<'a> {
@@ -167,6 +191,8 @@ struct Scene<'a> {
     /// The turn at which it is found.
     end: u64,
     runs: u64,
+    /// Turns of all runs.
+    turns: u64,
 }
 
 impl<'a> Scene<'a> {
@@ -175,7 +201,7 @@ impl<'a> Scene<'a> {
         let configuration = case.configuration.clone();
         let stored = case.decisions.clone();
         let mut scene =
-            Self { registry, case, configuration, failure, decisions: Decisions::default(), end: 0, runs: 0 };
+            Self { registry, case, configuration, failure, decisions: Decisions::default(), end: 0, runs: 0, turns: 0 };
         let tape = match stored {
             Some(decisions) => Tape::recorded(case.seed(), decisions),
             None => Tape::seeded(case.seed()),
@@ -194,8 +220,15 @@ impl<'a> Scene<'a> {
     }
 
     fn run(&mut self, tape: Tape) -> Result<RunResult, RunError> {
+        let result = self.registry.run(&self.configuration, self.case.seed(), Some(&self.case.plan), tape)?;
         self.runs += 1;
-        self.registry.run(&self.configuration, self.case.seed(), Some(&self.case.plan), tape)
+        self.turns += result.turns;
+        Ok(result)
+    }
+
+    /// Why no further run may be begun, if so.
+    fn spent(&self, bounds: ExplainBounds) -> Option<String> {
+        (self.turns >= bounds.turns_max).then(|| format!("stopped after {} runs of {} turns", self.runs, self.turns))
     }
 
     fn fails(&self, result: &RunResult) -> bool {
@@ -203,28 +236,33 @@ impl<'a> Scene<'a> {
     }
 
     /// Flips each decision alone; of the runs that pass, the one that parts last is the nearest.
-    fn necessity(&mut self, bounds: ExplainBounds, watch: Watch<'_>) -> Result<(Necessity, Option<Nearest>), RunError> {
+    fn necessity(&mut self, bounds: ExplainBounds, watch: Watch<'_>) -> Result<(Necessity, Option<Parted>), RunError> {
         let all = flips(&self.decisions);
+        let given_up = self.given_up(&all)?;
         let (total, before) = (all.len(), self.runs);
         let mut necessity = Necessity::default();
-        let mut nearest: Option<Nearest> = None;
+        let mut nearest: Option<Parted> = None;
         for flip in all.into_iter().take(bounds.flips_max) {
-            if !watch(self.runs, total as u64) {
-                necessity.cut =
-                    Some(format!("stopped by its time limit after {} of {total} decisions", necessity.marks.len()));
+            let timed_out = || "stopped by its time limit".to_string();
+            let is_late = !watch(self.runs, total as u64);
+            if let Some(reason) = is_late.then(timed_out).or_else(|| self.spent(bounds)) {
+                necessity.cut = Some(format!("{reason}: {} of {total} decisions were flipped", necessity.marks.len()));
                 break;
             }
-            let Flip { turn, kind, what, decisions } = flip;
+            let Flip { turn, kind, what, key, decisions } = flip;
             let tape = Tape::recorded(self.case.seed(), decisions).recording();
             let mut result = self.run(tape)?;
             let necessary = !self.fails(&result);
             if necessary {
                 let passing = result.decisions.take().unwrap_or_default();
                 let parts = self.parts(&what, turn, &passing);
-                if nearest.as_ref().is_none_or(|known| known.turn < parts.turn) {
-                    nearest = Some(parts);
+                if nearest.as_ref().is_none_or(|(known, _)| known.turn < parts.turn) {
+                    nearest = Some((parts, passing));
                 }
             }
+            // Who gives an operation up does so in a turn of its own, which only the run itself tells.
+            let given_up = || key.as_ref().and_then(|key| given_up.get(&operation(key)?).copied());
+            let turn = turn.map(|turn| turn + 1).or_else(given_up);
             necessity.marks.push(Mark { turn, kind, what, necessary });
         }
         if total > bounds.flips_max {
@@ -236,6 +274,29 @@ impl<'a> Scene<'a> {
         Ok((necessity, nearest))
     }
 
+    /// The turns in which operations were given up, by connection and ordinal; looked for when a draw says that one was.
+    fn given_up(&self, flips: &[Flip]) -> Result<BTreeMap<(u16, u32), u64>, RunError> {
+        let mut turns = BTreeMap::new();
+        if !flips.iter().any(|flip| flip.key.as_ref().and_then(operation).is_some()) {
+            return Ok(turns);
+        }
+        let (case, seed) = (self.case, self.case.seed());
+        let tape = Tape::recorded(seed, self.decisions.clone());
+        let (configuration, plan) = (&self.configuration, Some(&case.plan));
+        let (_, trace) = self.registry.run_traced(configuration, seed, plan, tape, Level::Ops, None)?;
+        let mut places = BTreeMap::new();
+        for fact in trace.facts {
+            match fact.what {
+                What::Invoke { op, connection, ordinal, .. } => drop(places.insert(op.0, (connection, ordinal))),
+                What::Return { op, abandoned: true, .. } | What::CutOff { op, .. } => {
+                    turns.extend(places.get(&op.0).map(|place| (*place, fact.turn)));
+                }
+                _ => {}
+            }
+        }
+        Ok(turns)
+    }
+
     /// Where a run that passes parts from the one that fails.
     fn parts(&self, edit: &str, turn: Option<u64>, passing: &Decisions) -> Nearest {
         let (mut mine, mut theirs) = (turns(&self.decisions.schedule), turns(&passing.schedule));
@@ -245,7 +306,9 @@ impl<'a> Scene<'a> {
             let is_fault = turn == Some(at) && failing == passes && self.decisions.draws != passing.draws;
             if failing != passes || failing.is_none() || is_fault {
                 let name = |actor: Option<Actor>| actor.map(|actor| actor.to_string());
-                return Nearest { edit: edit.to_string(), turn: at, failing: name(failing), passing: name(passes) };
+                // Where nobody's turn differs, they differ by the last one.
+                let turn = if failing.is_none() && passes.is_none() { at.max(1) } else { at + 1 };
+                return Nearest { edit: edit.to_string(), turn, failing: name(failing), passing: name(passes) };
             }
             at += 1;
         }
@@ -257,7 +320,12 @@ impl<'a> Scene<'a> {
         watch: Watch<'_>,
     ) -> Result<(Vec<Point>, Option<String>), RunError> {
         let mut points: Vec<Point> = Vec::new();
-        let total = (bounds.prefixes + 1) * bounds.continuations;
+        let left = bounds.turns_max.saturating_sub(self.turns) / (bounds.prefixes + 1) / self.end;
+        let continuations = bounds.continuations.min(left.max(CONTINUATIONS_MIN));
+        if continuations == 0 {
+            return Ok((points, None));
+        }
+        let total = (bounds.prefixes + 1) * continuations;
         for step in 0..=bounds.prefixes {
             let turn = self.end * step / bounds.prefixes.max(1);
             if points.last().is_some_and(|last| last.turn == turn) {
@@ -265,17 +333,28 @@ impl<'a> Scene<'a> {
             }
             let schedule = beginning(&self.decisions.schedule, turn);
             let mut failed = 0;
-            for continuation in 0..bounds.continuations {
-                if !watch(points.len() as u64 * bounds.continuations + continuation, total) {
+            for continuation in 0..continuations {
+                if !watch(points.len() as u64 * continuations + continuation, total) {
                     return Ok((points, Some("the likelihood was stopped by its time limit".to_string())));
+                }
+                if let Some(reason) = self.spent(bounds) {
+                    return Ok((points, Some(format!("the likelihood was {reason}"))));
                 }
                 let decisions = Decisions { schedule: schedule.clone(), draws: self.decisions.draws.clone() };
                 let result = self.run(Tape::resumed(self.case.seed(), decisions, continuation))?;
                 failed += u64::from(self.fails(&result));
             }
-            points.push(Point { turn, failed, runs: bounds.continuations });
+            points.push(Point { turn, failed, runs: continuations });
         }
         Ok((points, None))
+    }
+}
+
+/// The operation that is given up by a draw.
+fn operation(key: &DrawKey) -> Option<(u16, u32)> {
+    match key.actor {
+        Actor::Io { connection, op, .. } if matches!(&*key.kind, "abandon" | "close") => Some((connection, op)),
+        _ => None,
     }
 }
 

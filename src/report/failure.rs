@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cycle::Proof;
 use super::file::Header;
 use super::table::{Marks, Table};
+use crate::explain::{Explanation, Nearest, Necessity, NoReturn, Point};
 use crate::scenario::{Case, StoredFinding};
 use crate::trace::{Level, Trace};
 
@@ -46,17 +47,28 @@ pub struct Failure {
     /// The argument.
     pub proof: Proof,
     /// Without which switches, faults and crashes the failure does not happen; `null` until computed.
-    pub necessity: Option<Value>,
-    /// How likely the failure was after each turn; `null` until `explain`.
-    pub likelihood: Option<Value>,
-    /// The nearest run that passes; `null` until `explain`.
-    pub nearest: Option<Value>,
+    pub necessity: Option<Necessity>,
+    /// How likely the failure was after each turn; `null` until computed.
+    pub likelihood: Option<Likelihood>,
+    /// The nearest run that passes; `null` until computed, and where no run is one decision away.
+    pub nearest: Option<Nearest>,
     /// What to type.
     pub reproduce: Reproduce,
     /// The run's hash; `null` when the engine took its process down.
     pub hash: Option<String>,
     /// What it was found with.
     pub environment: Environment,
+}
+
+/// How likely a failure was on the way to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Likelihood {
+    /// Turn by turn; none when it was not measured.
+    pub points: Vec<Point>,
+    /// Where it became likelier than anywhere else.
+    pub no_return: Option<NoReturn>,
+    /// Why it is not complete, if so.
+    pub cut: Option<String>,
 }
 
 /// How large a failure is.
@@ -135,9 +147,12 @@ fn quoted(word: &str) -> String {
 }
 
 impl Failure {
-    /// What a case says, with the trace of its run. `name` is how the reader names the case in commands.
+    /// What a case says, with the trace of its run and, where somebody has found out, why it fails. `name` is how the
+    /// reader names the case in commands.
     #[must_use]
-    pub fn new(case: &Case, name: &str, original: Extent, trace: &Trace, marks: &Marks) -> Self {
+    pub fn new(case: &Case, name: &str, original: Extent, trace: &Trace, why: Option<&Explanation>) -> Self {
+        let marks = Marks::of(&case.finding, trace);
+        let marks = marks.necessary(why.iter().flat_map(|why| why.necessity.turns()));
         let head = &case.head;
         let engine = &case.configuration.engine;
         Self {
@@ -152,11 +167,15 @@ impl Failure {
             configuration: serde_json::to_value(&case.configuration).unwrap_or(Value::Null),
             original,
             shrunk: None,
-            table: Table::new(trace, &case.finding, marks),
+            table: Table::new(trace, &case.finding, &marks),
             proof: Proof::new(&case.finding.proof),
-            necessity: None,
-            likelihood: None,
-            nearest: None,
+            necessity: why.map(|why| why.necessity.clone()),
+            likelihood: why.map(|why| Likelihood {
+                points: why.likelihood.clone(),
+                no_return: why.no_return,
+                cut: why.cut.clone(),
+            }),
+            nearest: why.and_then(|why| why.nearest.clone()),
             reproduce: Reproduce::new(&head.program, name, &head.scenario, &head.seed),
             hash: head.hash.map(|hash| hash.to_string()),
             environment: Environment {

@@ -14,10 +14,11 @@ mod rows;
 mod stand;
 mod table;
 mod text;
+mod why;
 mod words;
 
 pub use cycle::{Edge, Node, Proof};
-pub use failure::{Environment, Extent, FAILURE_VERSION, Failure, Reproduce};
+pub use failure::{Environment, Extent, FAILURE_VERSION, Failure, Likelihood, Reproduce};
 pub use page::page;
 pub use rows::{ARGS, ENDS, FactRow, KINDS, Kind, OTHER_IO, Rows, WHO_CONNECTION, WHO_CRASH, WHO_ENGINE, WHO_TIMER};
 pub use stand::Stand;

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
+use super::words::markup;
 
 const SKELETON: &str = include_str!("../../reports/page/page.html");
 const STYLE: &str = include_str!("../../reports/page/style.css");
@@ -34,7 +35,7 @@ pub fn page(failure: &Failure, trace: &[u8], passing: Option<&[u8]>) -> String {
     let json = serde_json::to_string(failure).expect("a failure is plain text and numbers");
     let parts = [
         ("{{policy}}", policy),
-        ("{{title}}", text(&title)),
+        ("{{title}}", markup(&title)),
         ("{{style}}", STYLE.to_string()),
         ("{{failure}}", json.replace('<', "\\u003c")),
         ("{{trace}}", STANDARD.encode(trace)),
@@ -54,9 +55,4 @@ pub fn page(failure: &Failure, trace: &[u8], passing: Option<&[u8]>) -> String {
 
 fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
-}
-
-/// Text as HTML.
-fn text(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,6 +1,9 @@
 //! The interleaving as a table: one row per turn in which an operation begins or ends, a value is read or
 //! written, an I/O is issued or completed, or a fault strikes; a column per connection, and one for I/O and faults.
 //!
+//! People are shown fewer: an I/O that is reported in the turn after it was issued, or right after others of that
+//! turn, has no line of its own but stands in the line in which it was issued.
+//!
 //! Opening, setting up and reading back are the same in every run, so of these only the operations that the
 //! finding names are shown, and what went wrong; how many rows that leaves out is counted. The table does not
 //! find out what is necessary: it is told, as turns.
@@ -69,6 +72,9 @@ pub struct Row {
     pub necessary: bool,
     /// Here the violation shows.
     pub violated: bool,
+    /// It says no more than that I/Os of the line before are done, and people see it there.
+    #[serde(default)]
+    pub folded: bool,
 }
 
 impl Marks {
@@ -119,8 +125,9 @@ impl Table {
         let mut fill =
             Fill { finding, rows: BTreeMap::new(), calls: BTreeMap::new(), ios: BTreeMap::new(), in_run: false };
         trace.facts.iter().for_each(|fact| fill.fact(fact));
-        let rows = fill.rows.into_iter().filter(|(_, row)| !row.is_empty());
         let marked = |turn: &u64| marks.violated.contains(turn) || marks.necessary.contains(turn);
+        marks.necessary.iter().for_each(|turn| fill.goes_on(*turn));
+        let rows = fill.rows.into_iter().filter(|(_, row)| !row.is_empty());
         let (shown, left_out): (Vec<_>, Vec<_>) =
             rows.partition(|(turn, row)| row.in_run || row.matters || marked(turn));
         let cut = shown.len().saturating_sub(ROWS_MAX);
@@ -130,8 +137,25 @@ impl Table {
         let shown = &shown[begin..shown.len().min(begin + ROWS_MAX)];
         let ids: BTreeSet<u16> = shown.iter().flat_map(|(_, row)| row.cells.keys().copied()).collect();
         let columns = ids.iter().map(|&id| Column { name: Actor::Connection(id).to_string() }).collect();
-        let rows = shown.iter().map(|(turn, draft)| draft.finish(*turn, &ids, marks)).collect();
+        let mut rows: Vec<Row> = shown.iter().map(|(turn, draft)| draft.finish(*turn, &ids, marks)).collect();
+        fold(&mut rows);
         Self { columns, rows, omitted: left_out.len(), cut }
+    }
+
+    /// The rows as people see them: what is folded stands in the row before.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Row> {
+        let mut lines: Vec<Row> = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            match lines.last_mut().filter(|_| row.folded) {
+                None => lines.push(row.clone()),
+                Some(line) => {
+                    let io = row.io.strip_suffix(DONE).unwrap_or(&row.io);
+                    line.io = line.io.replacen(&issued(io), &format!("{io}, done in turn {}", row.turn), 1);
+                }
+            }
+        }
+        lines
     }
 
     /// The table in Markdown.
@@ -143,7 +167,7 @@ impl Table {
         text += "\n|---:|";
         names().for_each(|_| text += "---|");
         text.push('\n');
-        for row in &self.rows {
+        for row in &self.lines() {
             let _ = write!(text, "| {}{} |", row.marks(), row.turn);
             row.texts().for_each(|cell| text += &format!(" {} |", escape(cell)));
             text.push('\n');
@@ -157,7 +181,7 @@ impl Table {
         let mut lines = vec![vec!["turn".to_string(), String::new()]];
         lines[0].extend(self.columns.iter().map(|column| column.name.clone()));
         lines[0].push("I/O and faults".to_string());
-        for row in &self.rows {
+        for row in &self.lines() {
             let mut line = vec![row.turn.to_string(), row.marks().trim_end().to_string()];
             line.extend(row.texts().map(ToString::to_string));
             lines.push(line);
@@ -216,6 +240,37 @@ impl Row {
     }
 }
 
+/// How a row ends that says no more than that an I/O is done.
+const DONE: &str = ": done";
+
+/// What the row says in which an I/O was issued.
+fn issued(io: &str) -> String {
+    format!("{io} issued")
+}
+
+/// Marks the rows that people see in the row before: nothing but the end of an I/O that was issued there, with no turn
+/// in between but those of its like.
+fn fold(rows: &mut [Row]) {
+    // The line that is open, the last turn in it, and the I/Os issued there that are still in flight.
+    let mut open: (u64, Vec<String>) = (0, Vec::new());
+    for row in rows {
+        let (turn, flying) = &mut open;
+        let bare = row.cells.iter().all(String::is_empty) && row.faults.is_empty() && !row.necessary && !row.violated;
+        let done = row.io.strip_suffix(DONE).filter(|_| bare && row.turn == *turn + 1);
+        let place = done.and_then(|io| flying.iter().position(|issued| issued == io));
+        *turn = row.turn;
+        match place {
+            Some(place) => {
+                flying.remove(place);
+                row.folded = true;
+            }
+            None => {
+                *flying = row.io.split("; ").filter_map(|io| io.strip_suffix(" issued")).map(String::from).collect()
+            }
+        }
+    }
+}
+
 /// Text in a cell of a Markdown table: nothing in it may end the cell, or be taken for markup.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -248,6 +303,7 @@ impl Draft {
             faults: self.faults.clone(),
             necessary: marks.necessary.contains(&turn),
             violated: marks.violated.contains(&turn),
+            folded: false,
         }
     }
 }
@@ -258,6 +314,16 @@ impl Fill<'_> {
         let row = self.rows.entry(turn).or_default();
         row.in_run |= in_run;
         row
+    }
+
+    /// A turn in which nothing is seen from outside, and which is shown because the failure needs it.
+    fn goes_on(&mut self, turn: u64) {
+        let Some(row) = self.rows.get_mut(&turn).filter(|row| row.is_empty()) else { return };
+        match row.actor {
+            Some(Actor::Connection(connection)) => row.cells.entry(connection).or_default().push("goes on".to_string()),
+            Some(actor) => row.io.push(format!("turn of {actor}")),
+            None => {}
+        }
     }
 
     fn cell(&mut self, turn: u64, connection: u16, text: String) {

@@ -2,6 +2,7 @@
 
 use super::failure::{Extent, Failure};
 use super::table::escape;
+use super::why;
 
 /// A hidden line by which an issue is known again.
 fn marker(failure: &Failure) -> String {
@@ -22,6 +23,11 @@ pub fn markdown(failure: &Failure) -> String {
         text += "\nWhy this cannot be:\n\n";
         failure.proof.lines.iter().for_each(|line| text += &format!("- {}\n", escape(line)));
     }
+    let why = why::lines(failure);
+    if !why.is_empty() {
+        text += "\nWhat it takes:\n\n";
+        why.iter().for_each(|line| text += &format!("- {}\n", escape(line)));
+    }
     text += &format!("\nSeed {}, {}", code(&failure.seed), extents(failure));
     text += &format!(", hash `{}`.\n", code(failure.hash.as_deref().unwrap_or("none")));
     text
@@ -34,7 +40,8 @@ pub fn plain(failure: &Failure) -> String {
     let mut text = format!("{}: {} · {} on {}\n", finding.property, finding.anomaly, failure.scenario, failure.engine);
     text += &format!("{}\n\n{}\n", failure.verdict, failure.table.plain());
     failure.proof.lines.iter().for_each(|line| text += &format!("{line}\n"));
-    if !failure.proof.lines.is_empty() {
+    why::lines(failure).iter().for_each(|line| text += &format!("{line}\n"));
+    if !text.ends_with("\n\n") {
         text.push('\n');
     }
     text += &format!("seed {} · {}", failure.seed, extents(failure));

@@ -72,3 +72,20 @@ pub(super) fn touch_text(touches: &Resource) -> Option<String> {
 pub(super) fn crash_text(report: &CrashReport) -> String {
     report.to_string().replace('\n', "; ")
 }
+
+/// Text in HTML and XML, without what XML cannot hold.
+pub(super) fn markup(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push(' '),
+            letter if letter.is_control() => escaped.push('\u{fffd}'),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}

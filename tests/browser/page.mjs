@@ -58,20 +58,55 @@ async function everyReport(reports) {
     const file = join(room, "out", folder, "report.html"), failure = JSON.parse(readFileSync(join(room, "out", folder, "failure.json"), "utf8"));
     const page = await open(file);
     assert.equal(await page.textContent("#sentence"), failure.verdict);
-    assert.equal(await page.locator("#table tbody tr").count(), failure.table.rows.length, `${folder}: all rows are there`);
+    assert.equal(await page.locator("#table tbody tr").count(), failure.table.rows.filter((row) => !row.folded).length, `${folder}: all rows are there`);
     const violated = failure.table.rows.find((row) => row.violated);
     assert.ok(violated, `${folder}: a row is marked`);
     const row = page.locator(`#table tr.violated[data-turn="${violated.turn}"]`);
     assert.deepEqual((await row.locator("td").allTextContents()), [...violated.cells, violated.io]);
     assert.equal(await page.locator("#proof-body li").count(), failure.proof.lines.length);
     assert.equal(await page.locator("#proof-body figure > svg path[fill=none]").count(), failure.proof.edges.length, `${folder}: the cycle is drawn`);
+    await why(page, failure, folder);
     await page.keyboard.press("v");
     assert.equal(await selected(page), failure.table.rows.filter((each) => each.violated).pop().turn);
     assert.match(await page.textContent("#panel"), /Replay to here/);
+    await memory(page, folder);
     await page.screenshot({ path: join(shots, `${folder}.png`) });
     await accessible(page, folder);
     await page.done();
   }
+}
+
+// The side panel shows what the engine holds in memory as a difference.
+async function memory(page, folder) {
+  if (!folder.startsWith("planted") && !(await page.textContent("#where")).includes("dinghy")) return;
+  const turn = await page.evaluate(() => { const { facts, run } = squall.trace, seen = run.states.filter((n) => facts.kind[n] === 18); return facts.turn[seen[seen.length >> 1]]; });
+  await page.evaluate((turn) => { location.hash = `#t=${turn}`; }, turn);
+  await page.waitForFunction((turn) => squall.view.selected === turn, turn);
+  assert.match(await page.locator("#panel .plus").allTextContents().then((all) => all.join("\n")), /^\+ engine's /m, `${folder}: the engine's memory changes in turn ${turn}`);
+}
+
+// What is necessary, where it was decided, and the run that passes beside the one that fails.
+async function why(page, failure, folder) {
+  const { necessity, likelihood, nearest } = failure, stars = failure.table.rows.filter((row) => row.necessary).length;
+  assert.ok(necessity && likelihood, `${folder}: it has been found out why`);
+  assert.equal(await page.locator("#table tbody tr.necessary .mark", { hasText: "★" }).count(), stars, `${folder}: ★ where it is necessary`);
+  const decisions = page.locator("#why .marks tbody tr");
+  assert.equal(await decisions.count(), necessity.marks.length, `${folder}: every decision is listed`);
+  assert.equal(await page.locator("#why .marks tbody tr.necessary").count(), necessity.marks.filter((mark) => mark.necessary).length);
+  assert.equal(await page.locator("#why svg.curve circle").count(), likelihood.points.length, `${folder}: the curve is drawn`);
+  assert.equal(await page.locator("#why svg.curve rect.edge").count(), likelihood.no_return ? 1 : 0, `${folder}: the point of no return`);
+  assert.equal(await page.locator(".chart").count(), nearest ? 2 : 1, `${folder}: two halves where there is a run that passes`);
+  if (!nearest) return;
+  assert.ok((await page.textContent("#why")).includes(nearest.edit));
+  if (nearest.failing !== nearest.passing) assert.equal(await page.evaluate(() => squall.parts), nearest.turn, `${folder}: the two part where it is said`);
+  // The halves are aligned: a turn stands at the same place in both, and moves in both.
+  const halves = () => page.evaluate(() => squall.view.charts.map((chart) => { const box = chart.canvas.getBoundingClientRect(); return [box.left, box.width, chart.view.from, chart.view.to]; }));
+  await page.keyboard.press("+");
+  const [one, other] = await halves();
+  assert.deepEqual(one, other, `${folder}: the halves are aligned`);
+  await page.keyboard.press("0");
+  await page.locator("#why button", { hasText: `turn ${nearest.turn}` }).click();
+  assert.equal(await selected(page), nearest.turn, "the button leads to where they part");
 }
 
 async function keysSearchAndLinks(file) {
@@ -120,12 +155,13 @@ async function keysSearchAndLinks(file) {
 
 // Pictures to be looked at, and what can be measured of them: nothing is wider than its window.
 async function sizes(file, name) {
-  for (const [width, height, colorScheme] of [[1440, 900, "light"], [800, 600, "dark"]]) {
+  const sizes = [[1440, 900], [800, 600]].flatMap(([width, height]) => ["light", "dark"].map((scheme) => [width, height, scheme]));
+  for (const [width, height, colorScheme] of sizes) {
     const page = await open(file, { width, height, colorScheme });
     await page.keyboard.press("v");
     await page.waitForTimeout(100);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, "nothing sticks out");
-    await page.screenshot({ path: join(shots, `${name}-${width}.png`), fullPage: true });
+    await page.screenshot({ path: join(shots, `${name}-${width}-${colorScheme}.png`), fullPage: true });
     await accessible(page, `${name} at ${width} in ${colorScheme}`);
     await page.done();
   }

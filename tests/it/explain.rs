@@ -3,7 +3,7 @@
 use squall::explain::{ExplainBounds, Explanation, FlipKind, explain, necessity};
 use squall::scenario::{Case, Registry};
 
-const BOUNDS: ExplainBounds = ExplainBounds { flips_max: 200, prefixes: 6, continuations: 8 };
+const BOUNDS: ExplainBounds = ExplainBounds { flips_max: 200, prefixes: 6, continuations: 8, turns_max: u64::MAX };
 
 fn case(name: &str) -> Case {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads/pinned");

@@ -17,6 +17,7 @@ use super::manifest::Progressed;
 use super::outcome::Outcome;
 use super::summary::{Summary, SummaryFinding, SummaryLane};
 use super::tally::Tally;
+use super::words::{count, number};
 use crate::scenario::Expect;
 
 const SKELETON: &str = include_str!("../../../reports/campaign/page.html");
@@ -70,23 +71,6 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     safe
-}
-
-/// `1234567` as `1,234,567`.
-fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn count(value: u64, one: &str) -> String {
-    format!("{} {one}{}", number(value), if value == 1 { "" } else { "s" })
 }
 
 fn section(title: &str, class: &str, body: &str) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::failure::Failure;
 use crate::report::table::Row;
+use crate::report::words::markup;
 
 const LANE: usize = 250;
 const STEP: usize = 34;
@@ -35,7 +36,7 @@ pub fn dot(failure: &Failure) -> String {
     let names = names(failure);
     for (lane, name) in names.iter().enumerate() {
         let _ = writeln!(text, "  subgraph cluster_{lane} {{\n    label={};", quoted(name));
-        for row in &failure.table.rows {
+        for row in &failure.table.lines() {
             for (at, cell) in texts(row).filter(|(at, _)| *at == lane) {
                 let color = match row {
                     Row { violated: true, .. } => ", color=red, penwidth=2",
@@ -49,7 +50,7 @@ pub fn dot(failure: &Failure) -> String {
         text += "  }\n";
     }
     let mut before: Option<(u64, usize)> = None;
-    for row in &failure.table.rows {
+    for row in &failure.table.lines() {
         for (lane, _) in texts(row) {
             if let Some((turn, from)) = before {
                 let style = if from == lane { "" } else { " [style=dashed]" };
@@ -82,18 +83,18 @@ fn quoted(text: &str) -> String {
 #[must_use]
 pub fn svg(failure: &Failure) -> String {
     let names = names(failure);
-    let (width, height) = (LEFT + names.len() * LANE + 10, TOP + failure.table.rows.len() * STEP + 20);
+    let (width, height) = (LEFT + names.len() * LANE + 10, TOP + failure.table.lines().len() * STEP + 20);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n<title>{}</title>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n",
-        escaped(&failure.verdict)
+        markup(&failure.verdict)
     );
     let most = width / 8;
     let _ = writeln!(
         text,
         "<text x=\"10\" y=\"20\" font-weight=\"bold\" fill=\"#b3202c\">{}</text>",
-        escaped(&cut(&failure.verdict, most))
+        markup(&cut(&failure.verdict, most))
     );
     for (lane, name) in names.iter().enumerate() {
         let x = LEFT + lane * LANE;
@@ -101,11 +102,11 @@ pub fn svg(failure: &Failure) -> String {
             text,
             "<text x=\"{}\" y=\"46\" font-weight=\"bold\">{}</text>",
             x + 12,
-            escaped(&cut(name, LETTERS))
+            markup(&cut(name, LETTERS))
         );
         let _ = writeln!(text, "<line x1=\"{x}\" y1=\"54\" x2=\"{x}\" y2=\"{}\" stroke=\"#888\"/>", height - 8);
     }
-    for (at, row) in failure.table.rows.iter().enumerate() {
+    for (at, row) in failure.table.lines().iter().enumerate() {
         let y = TOP + at * STEP;
         let color = match row {
             Row { violated: true, .. } => "#b3202c",
@@ -127,13 +128,13 @@ pub fn svg(failure: &Failure) -> String {
         for (lane, cell) in texts(row) {
             let x = LEFT + lane * LANE;
             let _ = writeln!(text, "<circle cx=\"{x}\" cy=\"{}\" r=\"4\" fill=\"{color}\"/>", y + 10);
-            let said = escaped(&cut(cell, LETTERS));
+            let said = markup(&cut(cell, LETTERS));
             let _ = writeln!(
                 text,
                 "<text x=\"{}\" y=\"{}\" fill=\"{color}\"><title>{}</title>{said}</text>",
                 x + 12,
                 y + 14,
-                escaped(cell)
+                markup(cell)
             );
         }
     }
@@ -142,21 +143,4 @@ pub fn svg(failure: &Failure) -> String {
 
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_string() } else { text.chars().take(most - 1).chain(['…']).collect() }
-}
-
-/// Text in XML, without what XML cannot hold.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push(' '),
-            letter if letter.is_control() => escaped.push('\u{fffd}'),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }

@@ -22,6 +22,9 @@ fn run_leaves_a_page_and_a_json_of_every_failure_beside_its_case() {
     assert!(failure["shrunk"]["operations"].as_u64() < failure["original"]["operations"].as_u64(), "{failure}");
     assert_eq!(failure["reproduce"]["replay"], format!("rogue_engine replay {case}"));
     assert!(failure["table"]["rows"].as_array().unwrap().iter().any(|row| row["violated"] == true));
+    // Why it fails has been found out, too.
+    assert!(failure["necessity"]["runs"].is_u64() && failure["likelihood"]["points"].is_array(), "{failure}");
+    assert!(failure["likelihood"]["cut"].is_null(), "{failure}");
     let page = room.read(&format!("{bucket}/report.html"));
     assert!(page.contains("A read of k0000 brought nil") && page.ends_with("</html>\n"));
     // Nothing of the machine is in it.
@@ -85,4 +88,31 @@ fn a_case_is_exported_in_every_form() {
     let done = room.run(&format!("export {case} --format perfetto -o a.pftrace"));
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(std::fs::read(room.path().join("a.pftrace")).unwrap().len() > 200);
+}
+
+#[test]
+fn a_report_that_cannot_be_made_is_told_with_the_results() {
+    let (_, case) = failed();
+    let room = Room::new();
+    let bucket = case.strip_prefix("squall-out/").unwrap().rsplit_once('/').unwrap().0.to_string();
+    // Where the page should go is a folder.
+    std::fs::create_dir_all(room.path().join(format!("squall-out/{bucket}/report.html"))).unwrap();
+    let lines = room.run("run rogue --set engine.way=lie --format jsonl");
+    assert_eq!(lines.code, 1, "{}", lines.err);
+    let lines: Vec<serde_json::Value> = lines.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = lines.iter().find(|line| line["type"] == "report-failed").expect("a line tells it");
+    assert!(told["reason"].as_str().unwrap().contains("report.html: cannot be written"), "{told}");
+    assert_eq!(lines.last().unwrap()["reports_failed"][0]["case"], told["case"]);
+    let human = room.run("run rogue --set engine.way=lie --out again");
+    assert!(!human.out.contains("NO REPORT"), "{}", human.out);
+    std::fs::remove_dir_all(room.path().join("again")).unwrap();
+    std::fs::create_dir_all(room.path().join(format!("again/{bucket}/report.html"))).unwrap();
+    let human = room.run("run rogue --set engine.way=lie --out again");
+    assert!(human.out.contains("NO REPORT of again/"), "{}", human.out);
+}
+
+#[test]
+fn the_page_of_a_campaign_leads_to_the_reports_of_its_failures() {
+    let (room, _) = failed();
+    assert!(room.read("squall-out/index.html").contains("/report.html\">report</a>"));
 }

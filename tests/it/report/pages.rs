@@ -1,7 +1,9 @@
 //! `failure.json`, the page and the exports of planted bugs.
 
-use squall::report::{self, Extent, Failure, Marks, Rows, export, file};
-use squall::scenario::{Case, FORMAT, Head, Known};
+use squall::explain::{ExplainBounds, explain};
+use squall::report::{self, Extent, Failure, Row, Rows, Table, export, file};
+use squall::scenario::{Case, FORMAT, Head, Known, Registry};
+use squall::tape::Tape;
 use squall::trace::Level;
 
 use super::{Failed, failure};
@@ -32,13 +34,75 @@ fn of(failed: &Failed) -> Failure {
         timeline: None,
     };
     let original = Extent { turns: result.turns, ..Extent::default() };
-    Failure::new(&case, "7.case", original, trace, &Marks::of(finding, trace))
+    Failure::new(&case, "7.case", original, trace, None)
+}
+
+/// The report of a pinned case, as `run` writes it.
+fn pinned(name: &str) -> Failure {
+    let registry = Registry::standard();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("workloads/pinned/{name}.case"));
+    let case = Case::read(&path).unwrap();
+    let why = explain(&registry, &case, ExplainBounds::of_report(), &mut |_, _| true).unwrap().expect("it fails");
+    let tape = Tape::recorded(case.seed(), case.decisions.clone().expect("it was recorded"));
+    let traced = registry.run_traced(&case.configuration, case.seed(), Some(&case.plan), tape, Level::State, None);
+    Failure::new(&case, "7.case", Extent::default(), &traced.unwrap().1, Some(&why))
+}
+
+fn schema() -> jsonschema::Validator {
+    let schema = std::fs::read_to_string("reports/schema/failure.v1.json").unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap()
+}
+
+#[test]
+fn a_lost_update_needs_the_switch_between_anothers_read_and_its_write() {
+    let failure = pinned("lost-update");
+    let Table { columns, rows, .. } = &failure.table;
+    let says = |rows: &[Row], column: usize, word: &str| rows.iter().any(|row| row.cells[column].contains(word));
+    // One of the two has begun and added what it read; its commit comes after the turn in which the other goes on.
+    let between = rows.iter().enumerate().filter(|(_, row)| row.necessary).any(|(at, row)| {
+        (0..columns.len()).filter(|&column| columns[column].name != row.actor).any(|column| {
+            says(&rows[..at], column, "add k0000")
+                && !says(&rows[..at], column, "commit")
+                && says(&rows[at..], column, "commit → ok")
+        })
+    });
+    assert!(between, "{}", failure.table.plain());
+    assert!(failure.table.plain().contains("★") && failure.table.markdown().contains("★"));
+}
+
+#[test]
+fn a_report_says_what_the_failure_needs_and_where_it_became_likely() {
+    let schema = schema();
+    for name in ["lost-update", "dirty-read", "leaked-lock-after-abandonment"] {
+        let failure = pinned(name);
+        let json: serde_json::Value = serde_json::from_str(&failure.json()).unwrap();
+        let wrong: Vec<String> = schema.iter_errors(&json).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:?}");
+        assert_eq!(serde_json::from_value::<Failure>(json.clone()).unwrap(), failure, "{name}");
+        let necessity = failure.necessity.as_ref().unwrap();
+        // Every decision that is necessary has its row, with its star.
+        for turn in necessity.turns() {
+            let row = failure.table.rows.iter().find(|row| row.turn == turn);
+            assert!(row.is_some_and(|row| row.necessary), "{name}, turn {turn}:\n{}", failure.table.plain());
+        }
+        assert!(necessity.marks.iter().any(|mark| mark.necessary), "{name}: {necessity:?}");
+        let likelihood = failure.likelihood.as_ref().unwrap();
+        let last = likelihood.points.last().unwrap();
+        assert!(likelihood.points.len() > 5 && last.failed == last.runs && likelihood.cut.is_none(), "{likelihood:?}");
+        for text in [report::markdown(&failure), report::plain(&failure)] {
+            for says in ["how likely it was after turns 0 to ", "nearest run that passes: ", "★"] {
+                assert!(text.contains(says), "{name}: no {says} in\n{text}");
+            }
+        }
+        let mut bad = json;
+        bad["likelihood"]["points"][0]["failed"] = serde_json::json!("all");
+        assert!(!schema.is_valid(&bad), "the schema lets anything through");
+    }
 }
 
 #[test]
 fn failure_json_keeps_to_its_schema_and_is_read_back() {
-    let schema = std::fs::read_to_string("reports/schema/failure.v1.json").unwrap();
-    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let schema = schema();
     for name in ["lost-update", "acknowledge-before-sync", "lost-wakeup"] {
         let failure = of(&failure(&format!("planted/{name}")));
         let json: serde_json::Value = serde_json::from_str(&failure.json()).unwrap();

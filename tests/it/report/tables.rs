@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use squall::aio::IoKind;
 use squall::disk::sim::CrashReport;
 use squall::history::{CrashKind, Fact as HistoryFact};
-use squall::report::{Marks, Table};
+use squall::report::{Marks, Stand, Table};
 use squall::scenario::{Registry, StoredFinding};
-use squall::tape::Tape;
+use squall::tape::{Actor, Tape};
 use squall::trace::{Fact, Level, Trace, What};
 
 use super::{configurations, failure};
@@ -85,6 +86,42 @@ fn a_level_has_all_that_the_one_before_it_has_and_a_window_limits_the_state() {
 }
 
 #[test]
+fn the_engines_memory_is_recorded_where_the_state_is_asked_for_and_only_as_it_changes() {
+    let (configuration, seed, _, trace, finding) = failure("planted/lost-update");
+    let told = trace.facts.iter().filter_map(|fact| match &fact.what {
+        What::Engine { changed, gone } => Some((fact.turn, changed, gone)),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let mut known = std::collections::BTreeMap::new();
+    for (turn, changed, gone) in &told {
+        for name in *gone {
+            assert!(known.remove(name).is_some(), "turn {turn}: {name} was not told");
+        }
+        for (name, words) in *changed {
+            assert_ne!(
+                known.insert(name.clone(), words.clone()).as_ref(),
+                Some(words),
+                "turn {turn}: {name} is told twice"
+            );
+        }
+    }
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    for name in ["cache", "log", "commit latch", "published", "snapshots"] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    // A commit is seen as one.
+    assert!(known["published"].starts_with("commit "), "{known:?}");
+    assert!(told.len() > 20, "{}", told.len());
+    let registry = Registry::standard();
+    let traced = registry.run_traced(&configuration, seed, None, Tape::seeded(seed), Level::Io, None).unwrap().1;
+    assert!(!traced.facts.iter().any(|fact| matches!(fact.what, What::Engine { .. })));
+    let (turn, changed, _) = told[told.len() / 2];
+    let stand = Stand::new(&trace, &finding, turn).plain();
+    assert!(stand.contains(&format!("engine's {}: {}", changed[0].0, changed[0].1)), "{stand}");
+}
+
+#[test]
 fn every_planted_bug_has_a_table_that_ends_where_the_finding_shows() {
     for name in ["lost-update", "dirty-read", "torn-frame-accepted", "lost-wakeup", "flag-before-yield"] {
         let (_, _, _, trace, finding) = failure(&format!("planted/{name}"));
@@ -113,4 +150,46 @@ fn a_cell_of_markdown_cannot_break_out_of_its_table() {
                     | ✗ 3 | a\\|b \\<img src=x onerror=alert(1)\\> \\# \\`c\\` |\n\n\
                     ★ the failure does not happen without it; ✗ here it shows\n";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn an_io_that_is_reported_right_after_it_was_issued_has_one_line() {
+    let io = |op, nth| Actor::Io { connection: 0, op, nth };
+    let submit = |io, path: &str| What::Submit {
+        io,
+        kind: IoKind::Sync,
+        path: path.into(),
+        offset: 0,
+        len: 0,
+        slow_until: None,
+    };
+    let complete = |io| What::Complete { io, outcome: Ok(0), fault: None };
+    let facts = vec![
+        Fact { turn: 1, what: What::Phase { name: "run" } },
+        Fact { turn: 2, what: submit(io(0, 0), "a") },
+        Fact { turn: 2, what: submit(io(0, 1), "b") },
+        Fact { turn: 3, what: complete(io(0, 1)) },
+        Fact { turn: 4, what: complete(io(0, 0)) },
+        Fact { turn: 5, what: submit(io(1, 0), "a") },
+        // Somebody else has the turn in between, and nobody sees what it does.
+        Fact { turn: 7, what: complete(io(1, 0)) },
+        Fact { turn: 8, what: submit(io(1, 1), "b") },
+        // Without this turn the failure does not happen.
+        Fact { turn: 9, what: complete(io(1, 1)) },
+    ];
+    let finding = StoredFinding { turn: 9, ..StoredFinding::default() };
+    let trace = Trace { level: Level::State, facts };
+    let table = Table::new(&trace, &finding, &Marks::default().necessary([9]));
+    assert_eq!(
+        table.rows.iter().map(|row| (row.turn, row.folded)).collect::<Vec<_>>(),
+        [(2, false), (3, true), (4, true), (5, false), (7, false), (8, false), (9, false)]
+    );
+    let expected = "turn     I/O and faults\n\
+                    \u{20}  2     sync a, done in turn 4; sync b, done in turn 3\n\
+                    \u{20}  5     sync a issued\n\
+                    \u{20}  7     sync a: done\n\
+                    \u{20}  8     sync b issued\n\
+                    \u{20}  9  ★  sync b: done\n\n\
+                    ★ the failure does not happen without it\n";
+    assert_eq!(table.plain(), expected);
 }
