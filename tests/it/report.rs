@@ -4,6 +4,9 @@
 mod files;
 #[path = "report/pages.rs"]
 mod pages;
+#[cfg(feature = "cli")]
+#[path = "report/samples.rs"]
+mod samples;
 #[path = "report/tables.rs"]
 mod tables;
 
