@@ -26,6 +26,9 @@ const LEAK_MAX: u64 = 768 << 20;
 /// So long may be spent on making a finding smaller.
 const SHRINK_BUDGET: Duration = Duration::from_secs(60);
 
+/// So long may be spent on finding out why it happens, and no longer than on making it smaller.
+const EXPLAIN_BUDGET: Duration = Duration::from_secs(20);
+
 /// Scenarios and the engines they run on.
 pub(super) struct Selection {
     pub(super) scenarios: Vec<Scenario>,
@@ -144,9 +147,8 @@ fn write_reports(pool: &PoolConfig, out: &Path, summary: &Summary, shrink_budget
         show.arg("show").arg(&path).arg("--report").arg(path.parent().unwrap_or(out));
         show.arg("--hang-after").arg(format!("{}ms", pool.hang_after.as_millis()));
         show.args(pool.memory_max.iter().flat_map(|bytes| ["--memory".to_string(), format!("{}MiB", bytes >> 20)]));
-        if shrink_budget.is_zero() {
-            show.args(["--explain-budget", "0"]);
-        }
+        let explain_budget = shrink_budget.min(EXPLAIN_BUDGET);
+        show.arg("--explain-budget").arg(format!("{}ms", explain_budget.as_millis()));
         show.envs(command.env.iter().map(|(key, value)| (key, value)));
         show.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
         let reason = match show.stderr(std::process::Stdio::piped()).output() {
