@@ -11,6 +11,26 @@ use super::{Family, Role};
 use crate::history::{Call, Datum, ValueId};
 use crate::tape::mix;
 
+/// What an engine with every operation serves, by the names of the history.
+pub const OPERATIONS: &[&str] = &[
+    "begin",
+    "read",
+    "write",
+    "delete",
+    "cas",
+    "add",
+    "append",
+    "dequeue",
+    "scan",
+    "commit",
+    "rollback",
+    "checkpoint",
+    "vacuum",
+];
+
+/// The same of an engine that gives no space back.
+pub const OPERATIONS_BUT_VACUUM: &[&str] = OPERATIONS.split_last().unwrap().1;
+
 /// A key.
 pub type Key = Arc<str>;
 

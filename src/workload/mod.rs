@@ -14,6 +14,9 @@ use crate::tape::Draws;
 
 use sql::UserSql;
 
+/// More queues than this would leave each too quiet to say anything.
+const QUEUES_MAX: u32 = 3;
+
 /// What a scenario says about the workload, already drawn for this seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -74,9 +74,14 @@ fn every_sql_workload_holds_on_sqlite_and_something_is_compared_by_every_propert
 
 /// A workload on an engine spoiled like this: which properties may say so.
 fn found(workload: &str, bug: &str, properties: &[&str]) {
+    found_with("", workload, bug, properties);
+}
+
+/// The same, with knobs of its own.
+fn found_with(knobs: &str, workload: &str, bug: &str, properties: &[&str]) {
     let text = format!(
-        "workload = \"{workload}\"\nconnections = 3\ntransactions = 30\n[knobs]\nkeys = 6\nvalue-bytes = 600\n\
-         [engine]\nbugs = [\"{bug}\"]\n"
+        "workload = \"{workload}\"\nconnections = 3\ntransactions = 30\n\
+         [knobs]\nkeys = 6\nvalue-bytes = 600\n{knobs}\n[engine]\nbugs = [\"{bug}\"]\n"
     );
     let came = run(&scenario(&text), 12);
     let Some((_, property, sentence)) = came.finding else { panic!("{bug} was not found: {:?}", came.compared) };
@@ -98,6 +103,22 @@ fn an_index_that_lets_a_name_in_twice_is_found() {
 #[test]
 fn a_sum_that_misses_half_of_a_transfer_is_found() {
     found("sums", "update-forgotten", &["invariant"]);
+}
+
+#[test]
+fn half_of_a_transfer_between_rows_is_found() {
+    found("bank-rows", "update-forgotten", &["bank-total", "invariant"]);
+}
+
+#[test]
+fn an_append_that_takes_anothers_place_is_found() {
+    found("append-rows", "append-overwrites", &["list-append"]);
+}
+
+#[test]
+fn a_job_that_is_taken_twice_is_found() {
+    found("queue-rows", "taken-stays", &["durability"]);
+    found_with("transaction-ops = 0", "queue-rows", "taken-stays", &["linearizability"]);
 }
 
 #[test]

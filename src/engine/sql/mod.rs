@@ -16,6 +16,33 @@ use crate::history::{Call, Datum};
 pub use over::OverSql;
 pub use statement::{Meaning, Param, Shape, SqlAnswer, SqlValue, Statement, Verb};
 
+/// What an engine that takes every statement serves, by the names of the history.
+pub const OPERATIONS: &[&str] = &[
+    "begin",
+    "statement",
+    "read",
+    "write",
+    "delete",
+    "cas",
+    "add",
+    "append",
+    "enqueue",
+    "dequeue",
+    "scan",
+    "invariant",
+    "schema",
+    "savepoint",
+    "rollback-to",
+    "release",
+    "commit",
+    "rollback",
+    "checkpoint",
+    "vacuum",
+];
+
+/// The same of an engine that gives no pages back.
+pub const OPERATIONS_BUT_VACUUM: &[&str] = OPERATIONS.split_last().unwrap().1;
+
 /// The operations. Statements between `Begin` and `Commit` belong to the transaction, others stand alone and are
 /// each atomic and durable by themselves. The answer of all but statements is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +50,8 @@ pub use statement::{Meaning, Param, Shape, SqlAnswer, SqlValue, Statement, Verb}
 pub enum SqlOp {
     /// Opens a transaction, in the engine's own way.
     Begin,
+    /// Opens a transaction that changes the schema. Engines whose usual way cannot do that open it in another.
+    BeginSchema,
     /// Runs a statement.
     Run(Statement),
     /// Closes the transaction.
@@ -60,7 +89,7 @@ impl Family for Sql {
 
     fn role(op: &SqlOp) -> Role {
         match op {
-            SqlOp::Begin => Role::Begin,
+            SqlOp::Begin | SqlOp::BeginSchema => Role::Begin,
             SqlOp::Run(_) => Role::Member,
             SqlOp::Commit => Role::Commit,
             SqlOp::Rollback => Role::Rollback,
@@ -78,7 +107,7 @@ impl SqlOp {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Begin => "begin",
+            Self::Begin | Self::BeginSchema => "begin",
             Self::Run(statement) | Self::Maintain(statement) => statement.meaning.f.name(),
             Self::Commit => "commit",
             Self::Rollback => "rollback",

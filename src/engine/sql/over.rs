@@ -5,7 +5,7 @@
 
 use super::{Param, Sql, SqlAnswer, SqlOp, SqlValue, Statement};
 use crate::aio::IOResult;
-use crate::engine::kv::{Kv, KvOp, KvValue};
+use crate::engine::kv::{self, Kv, KvOp, KvValue};
 use crate::engine::{Connection, Engine, EngineError, EngineInfo, Env, Options, Promises, Reply, Spared};
 use crate::history::Class;
 
@@ -26,22 +26,6 @@ const POP: &str = "UPDATE kv SET popped = substr(v, 1, instr(v, x'3b') - 1), \
     v = NULLIF(substr(v, instr(v, x'3b') + 1), x'') WHERE k = ?1 AND instr(v, x'3b') > 0 RETURNING popped";
 const SCAN: &str = "SELECT k, v FROM kv WHERE k BETWEEN ?1 AND ?2 AND v IS NOT NULL ORDER BY k";
 
-/// What it serves, by the names of the history.
-const SERVES: &[&str] = &[
-    "begin",
-    "read",
-    "write",
-    "delete",
-    "cas",
-    "add",
-    "append",
-    "dequeue",
-    "scan",
-    "commit",
-    "rollback",
-    "checkpoint",
-];
-
 /// An engine of the family `sql`, asked in the words of the family `kv`.
 pub struct OverSql<E: Engine<Sql>> {
     engine: E,
@@ -58,7 +42,7 @@ impl<E: Engine<Sql>> Engine<Kv> for OverSql<E> {
     type Connection = KvConnection<E::Connection>;
 
     fn info() -> EngineInfo {
-        EngineInfo { serves: SERVES, ..E::info() }
+        EngineInfo { serves: kv::OPERATIONS_BUT_VACUUM, ..E::info() }
     }
 
     fn promises(options: &Options) -> Promises {

@@ -48,7 +48,7 @@ mod tests;
 use std::rc::Rc;
 
 use crate::aio::IOResult;
-use crate::engine::kv::Kv;
+use crate::engine::kv::{self, Kv};
 use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises};
 use crate::history::Class;
 use crate::return_if_io;
@@ -80,21 +80,7 @@ impl Engine<Kv> for Dinghy {
             version: "1",
             about: "the built-in key-value store: B+tree, write-ahead log, snapshots, bugs on demand",
             door: "state machine",
-            serves: &[
-                "begin",
-                "read",
-                "write",
-                "delete",
-                "cas",
-                "add",
-                "append",
-                "dequeue",
-                "scan",
-                "commit",
-                "rollback",
-                "checkpoint",
-                "vacuum",
-            ],
+            serves: kv::OPERATIONS,
             options: config::OPTIONS,
             bugs: bugs::CATALOGUE,
         }

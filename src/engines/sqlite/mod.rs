@@ -24,7 +24,7 @@ use crate::aio::IOResult;
 use crate::disk::Io;
 use crate::engine::door::blocking::{BlockingConnection, Host};
 use crate::engine::door::{Shared, Task};
-use crate::engine::sql::Sql;
+use crate::engine::sql::{self, Sql};
 use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises, Spared};
 
 use session::Session;
@@ -51,7 +51,7 @@ impl Engine<Sql> for Sqlite {
             version: VERSION,
             about: "SQLite as shipped, over a file layer of ours",
             door: "coroutine",
-            serves: SERVES,
+            serves: sql::OPERATIONS,
             options: settings::OPTIONS,
             bugs: &[],
         }
@@ -101,30 +101,6 @@ impl Drop for Sqlite {
         self.keeper.shared().kill();
     }
 }
-
-/// Of the family `sql`, by the names of the history.
-const SERVES: &[&str] = &[
-    "begin",
-    "statement",
-    "read",
-    "write",
-    "delete",
-    "cas",
-    "add",
-    "append",
-    "enqueue",
-    "dequeue",
-    "scan",
-    "invariant",
-    "schema",
-    "savepoint",
-    "rollback-to",
-    "release",
-    "commit",
-    "rollback",
-    "checkpoint",
-    "vacuum",
-];
 
 /// Runs `setup` on a database in memory, outside of any simulation, and compiles `texts` against it.
 ///

@@ -185,7 +185,7 @@ impl Blocking for Session {
 impl BlockingClient<Sql> for Session {
     fn call(&mut self, op: &SqlOp) -> Result<Reply<SqlAnswer>, EngineError> {
         match op {
-            SqlOp::Begin => self.begin(),
+            SqlOp::Begin | SqlOp::BeginSchema => self.begin(),
             SqlOp::Run(statement) | SqlOp::Maintain(statement) => self.statement(statement),
             SqlOp::Commit => self.commit(),
             SqlOp::Rollback => match self.guarded(Self::roll_back) {

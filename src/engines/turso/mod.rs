@@ -26,7 +26,7 @@ use turso_core::{
 
 use crate::aio::IOResult;
 use crate::disk::Io;
-use crate::engine::sql::Sql;
+use crate::engine::sql::{self, Sql};
 use crate::engine::{Engine, EngineError, EngineInfo, Env, Options, Promises, Spared};
 use crate::return_if_io;
 
@@ -38,29 +38,6 @@ use waiter::Waiter;
 
 /// The database's file on the simulated disk.
 const FILE: &str = "main.db";
-
-/// Of the family `sql`, by the names of the history.
-const SERVES: &[&str] = &[
-    "begin",
-    "statement",
-    "read",
-    "write",
-    "delete",
-    "cas",
-    "add",
-    "append",
-    "enqueue",
-    "dequeue",
-    "scan",
-    "invariant",
-    "schema",
-    "savepoint",
-    "rollback-to",
-    "release",
-    "commit",
-    "rollback",
-    "checkpoint",
-];
 
 /// The engine: one Turso database, with a connection of its own for opening and checking.
 pub struct Turso {
@@ -115,7 +92,7 @@ impl Engine<Sql> for Turso {
             version: "0.8.3",
             about: "Turso as shipped, over a file layer of ours",
             door: "state machine",
-            serves: SERVES,
+            serves: sql::OPERATIONS_BUT_VACUUM,
             options: settings::OPTIONS,
             bugs: &[],
         }

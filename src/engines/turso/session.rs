@@ -49,8 +49,10 @@ impl Session {
 
     fn perform(&mut self) -> Steps<Reply<SqlAnswer>> {
         match &self.op {
-            SqlOp::Begin => {
-                return_if_io!(self.client.run(self.settings.begin, &[]));
+            SqlOp::Begin | SqlOp::BeginSchema => {
+                let schema = self.op == SqlOp::BeginSchema;
+                let begin = if schema { self.settings.begin_schema } else { self.settings.begin };
+                return_if_io!(self.client.run(begin, &[]));
                 self.in_transaction = true;
             }
             SqlOp::Commit => {
@@ -89,10 +91,10 @@ impl Session {
     /// What an error means for the operation and for its transaction.
     fn failed(&mut self, error: &LimboError) -> Answer {
         let class = class(error);
-        let ends = matches!(self.op, SqlOp::Begin | SqlOp::Commit | SqlOp::Rollback);
+        let ends = matches!(self.op, SqlOp::Begin | SqlOp::BeginSchema | SqlOp::Commit | SqlOp::Rollback);
         let inside = self.in_transaction && !ends;
         let changes = match &self.op {
-            SqlOp::Begin | SqlOp::Checkpoint => false,
+            SqlOp::Begin | SqlOp::BeginSchema | SqlOp::Checkpoint => false,
             SqlOp::Commit | SqlOp::Rollback => true,
             SqlOp::Run(statement) | SqlOp::Maintain(statement) => !inside && !only_reads(&statement.sql),
         };

@@ -74,6 +74,8 @@ pub(super) const OPTIONS: &[OptionInfo] = &[
 pub(super) struct Settings {
     pub(super) mvcc: bool,
     pub(super) begin: &'static str,
+    /// Transactions that Turso calls concurrent must not change the schema.
+    pub(super) begin_schema: &'static str,
     pub(super) checkpoint: &'static str,
     pub(super) sync_mode: SyncMode,
     pub(super) names_durable: bool,
@@ -94,6 +96,10 @@ impl Settings {
             begin: match options.text("begin") {
                 "deferred" => "BEGIN",
                 "concurrent" if mvcc => "BEGIN CONCURRENT",
+                _ => "BEGIN IMMEDIATE",
+            },
+            begin_schema: match options.text("begin") {
+                "deferred" => "BEGIN",
                 _ => "BEGIN IMMEDIATE",
             },
             checkpoint: match options.text("checkpoint") {

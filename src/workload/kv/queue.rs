@@ -6,14 +6,11 @@ use crate::engine::Family;
 use crate::engine::kv::{Kv, KvOp, KvValue};
 use crate::history::{Call, Datum};
 use crate::tape::Draws;
-use crate::workload::{Knobs, Transaction, Workload};
+use crate::workload::{Knobs, QUEUES_MAX, Transaction, Workload};
 
 /// Enqueues and dequeues.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Queue;
-
-/// More queues than this would leave each too quiet to say anything.
-const QUEUES_MAX: u32 = 3;
 
 fn queues(knobs: &Knobs) -> u32 {
     knobs.keys.clamp(1, QUEUES_MAX)

@@ -1,11 +1,16 @@
 //! The workloads of the SQL family, one a file, and their registry.
 //!
-//! Keys and values reach engines of this family through the workloads of `kv` already; these are about what only
-//! SQL has: sums over many rows, several indexes on one table, constraints, savepoints, changes of the schema,
-//! rows longer than a page, and statements of the user's own. What a statement means to the judges stands in the
+//! Keys and values reach engines of this family through the workloads of `kv` already, a row for each key; these are
+//! about what only SQL has: accounts changed in place, lists and queues of which every element is a row, sums over
+//! many rows, several indexes on one table, constraints, savepoints, changes of the schema, rows longer than a page,
+//! and statements of the user's own. What a statement means to the judges stands in the
 //! statement itself ([`Meaning`](crate::engine::sql::Meaning)), so that most are judged as keys and values are.
 
+mod append_rows;
+mod bank_rows;
 mod large_rows;
+mod queue_rows;
+mod registers;
 mod rows;
 mod savepoints;
 mod schema_change;
@@ -17,7 +22,10 @@ mod user_sql;
 use super::Workload;
 use crate::engine::sql::Sql;
 
+pub use append_rows::AppendRows;
+pub use bank_rows::BankRows;
 pub use large_rows::LargeRows;
+pub use queue_rows::QueueRows;
 pub use savepoints::Savepoints;
 pub use schema_change::SchemaChange;
 pub use secondary_index::SecondaryIndex;
@@ -29,7 +37,10 @@ pub use user_sql::{OwnStatements, ParamKind, UserInvariant, UserSql, UserStateme
 #[must_use]
 pub fn all() -> Vec<Box<dyn Workload<Sql>>> {
     vec![
+        Box::new(AppendRows),
+        Box::new(BankRows),
         Box::new(LargeRows),
+        Box::new(QueueRows),
         Box::new(Savepoints),
         Box::new(SchemaChange),
         Box::new(SecondaryIndex),

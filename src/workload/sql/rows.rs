@@ -48,6 +48,24 @@ pub(super) fn schema(sql: impl Into<std::borrow::Cow<'static, str>>) -> SqlOp {
     Statement::new(sql).means(Verb::Schema, None, []).into()
 }
 
+/// A table beside the workload's own, in which each connection marks that it has been there.
+pub(super) const MARKS: &str = "CREATE TABLE moved (k TEXT PRIMARY KEY, v BLOB)";
+const MARK: &str = "INSERT INTO moved (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
+const MARKED: &str = "SELECT v FROM moved WHERE k = ?1";
+/// The marks of so many connections are read back; how many there are the workload is not told.
+const MARKS_READ: u32 = 16;
+
+/// Marks that this transaction has been there: numbers do not name their writer, and the mark beside them does.
+pub(super) fn mark(draft: &mut Rows<'_>) {
+    let mark = write(MARK, &draft::key(u32::from(draft.connection)), draft.value());
+    draft.push(mark.into());
+}
+
+/// Reads all marks.
+pub(super) fn read_marks() -> Transaction<Sql> {
+    whole((0..MARKS_READ).map(|connection| read(MARKED, &draft::key(connection)).into()))
+}
+
 /// Statements that belong together: in a transaction where the workload has transactions, else one by one.
 pub(super) fn together(knobs: &Knobs, ops: impl IntoIterator<Item = SqlOp>) -> Vec<Transaction<Sql>> {
     if knobs.transaction_ops == 0 {
@@ -58,7 +76,16 @@ pub(super) fn together(knobs: &Knobs, ops: impl IntoIterator<Item = SqlOp>) -> V
 
 /// One transaction of these statements.
 pub(super) fn whole(ops: impl IntoIterator<Item = SqlOp>) -> Transaction<Sql> {
-    Transaction { ops: std::iter::once(SqlOp::Begin).chain(ops).chain([SqlOp::Commit]).collect() }
+    begun_to_fit(Transaction { ops: std::iter::once(SqlOp::Begin).chain(ops).chain([SqlOp::Commit]).collect() })
+}
+
+/// The same transaction, begun as one that changes the schema if it does.
+pub(super) fn begun_to_fit(mut transaction: Transaction<Sql>) -> Transaction<Sql> {
+    let changes = |op: &SqlOp| matches!(op, SqlOp::Run(statement) if statement.meaning.f == Verb::Schema);
+    if transaction.ops.first() == Some(&SqlOp::Begin) && transaction.ops.iter().any(changes) {
+        transaction.ops[0] = SqlOp::BeginSchema;
+    }
+    transaction
 }
 
 /// Some keys from a drawn one on, short ranges as likely as long ones.

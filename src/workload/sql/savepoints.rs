@@ -3,21 +3,15 @@
 //! What was undone must be seen by nobody, what was released is the transaction's own. A savepoint's name is the
 //! key of the history's `savepoint`, `rollback-to` and `release`.
 
+use super::registers;
 use super::rows::{self, Rows};
 use crate::engine::sql::{Sql, SqlOp, Statement, Verb};
 use crate::tape::Draws;
-use crate::workload::draft;
 use crate::workload::{Knobs, Transaction, Workload};
 
 /// Registers with savepoints; always in transactions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Savepoints;
-
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS registers (k TEXT PRIMARY KEY, v BLOB)";
-const READ: &str = "SELECT v FROM registers WHERE k = ?1";
-const WRITE: &str = "INSERT INTO registers (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
-const DELETE: &str = "DELETE FROM registers WHERE k = ?1";
-const SCAN: &str = "SELECT k, v FROM registers WHERE k BETWEEN ?1 AND ?2 ORDER BY k";
 
 /// The names of savepoints, the outer one first, each with its three statements.
 const POINTS: [(&str, [&str; 3]); 2] = [
@@ -35,20 +29,15 @@ fn point(depth: usize, f: Verb) -> SqlOp {
     Statement::new(sql).means(f, Some(name), []).into()
 }
 
+/// Savepoints are of transactions, so there always are some.
+fn always_together(knobs: &Knobs) -> Knobs {
+    Knobs { transaction_ops: knobs.transaction_ops.max(1), ..knobs.clone() }
+}
+
 fn members(draft: &mut Rows<'_>) {
     let most = u64::from(draft.knobs.transaction_ops.div_ceil(2).max(1));
     for _ in 0..1 + draft.draws.below(most) {
-        let key = draft.key();
-        let statement = match (draft.reads(), draft.draws.below(4)) {
-            (true, 0..3) => rows::read(READ, &key),
-            (true, _) => {
-                let (from, to) = rows::range(draft);
-                rows::scan(SCAN, &from, &to)
-            }
-            (false, 0..3) => rows::write(WRITE, &key, draft.value()),
-            (false, _) => rows::delete(DELETE, &key),
-        };
-        draft.push(statement.into());
+        registers::member(draft, 3);
     }
 }
 
@@ -79,8 +68,10 @@ impl Workload<Sql> for Savepoints {
     }
 
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
-        let knobs = Knobs { transaction_ops: knobs.transaction_ops.max(1), ..knobs.clone() };
-        rows::serves(&knobs, &["read", "write", "delete", "scan", "savepoint", "rollback-to", "release"])
+        rows::serves(
+            &always_together(knobs),
+            &["read", "write", "delete", "scan", "savepoint", "rollback-to", "release"],
+        )
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
@@ -88,7 +79,7 @@ impl Workload<Sql> for Savepoints {
     }
 
     fn setup(&self, _: &Knobs) -> Vec<Transaction<Sql>> {
-        vec![rows::whole([rows::schema(TABLE)])]
+        registers::table()
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Sql> {
@@ -108,8 +99,6 @@ impl Workload<Sql> for Savepoints {
     }
 
     fn settle(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
-        let mut script = self.setup(knobs);
-        script.push(rows::whole([rows::scan(SCAN, &draft::FIRST.into(), &draft::LAST.into()).into()]));
-        script
+        registers::settle(&always_together(knobs))
     }
 }

@@ -4,21 +4,15 @@
 //! No change touches what the registers hold, so they are judged as if nothing happened. A statement that meets a
 //! schema it does not fit (a column that is there already) is refused, and its transaction given up.
 
+use super::registers;
 use super::rows::{self, Rows};
 use crate::engine::sql::{Sql, SqlOp};
 use crate::tape::Draws;
-use crate::workload::draft;
 use crate::workload::{Knobs, Transaction, Workload, judged};
 
 /// Registers under a changing schema.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SchemaChange;
-
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS registers (k TEXT PRIMARY KEY, v BLOB)";
-const READ: &str = "SELECT v FROM registers WHERE k = ?1";
-const WRITE: &str = "INSERT INTO registers (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
-const DELETE: &str = "DELETE FROM registers WHERE k = ?1";
-const SCAN: &str = "SELECT k, v FROM registers WHERE k BETWEEN ?1 AND ?2 ORDER BY k";
 
 /// Columns and tables are numbered up to this, so that the same come and go.
 const NAMES: u64 = 3;
@@ -58,7 +52,7 @@ impl Workload<Sql> for SchemaChange {
     }
 
     fn setup(&self, _: &Knobs) -> Vec<Transaction<Sql>> {
-        vec![rows::whole([rows::schema(TABLE)])]
+        registers::table()
     }
 
     /// A register, because a change of the schema may have nothing to change, and is then refused.
@@ -66,37 +60,22 @@ impl Workload<Sql> for SchemaChange {
         let knobs = Knobs { rollbacks_percent: 0, checkpoints_permille: 0, vacuums_permille: 0, ..knobs.clone() };
         let one = |ordinal| {
             let mut draws = Draws::new(seed, "plan", connection, ordinal);
-            Rows::new(&knobs, connection, ordinal, &mut draws).transaction(|draft| {
-                let (key, value) = (draft.key(), draft.value());
-                draft.push(rows::write(WRITE, &key, value).into());
-            })
+            Rows::new(&knobs, connection, ordinal, &mut draws).transaction(registers::write)
         };
         vec![one(0), one(1)]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Sql> {
-        Rows::new(knobs, connection, ordinal, draws).transaction(|draft| {
+        rows::begun_to_fit(Rows::new(knobs, connection, ordinal, draws).transaction(|draft| {
             if draft.draws.below(5) == 0 {
                 let change = change(draft);
                 return draft.push(change);
             }
-            let key = draft.key();
-            let statement = match (draft.reads(), draft.draws.below(4)) {
-                (true, 0..2) => rows::read(READ, &key),
-                (true, _) => {
-                    let (from, to) = rows::range(draft);
-                    rows::scan(SCAN, &from, &to)
-                }
-                (false, 0..3) => rows::write(WRITE, &key, draft.value()),
-                (false, _) => rows::delete(DELETE, &key),
-            };
-            draft.push(statement.into());
-        })
+            registers::member(draft, 2);
+        }))
     }
 
     fn settle(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
-        let mut script = self.setup(knobs);
-        script.extend(rows::together(knobs, [rows::scan(SCAN, &draft::FIRST.into(), &draft::LAST.into()).into()]));
-        script
+        registers::settle(knobs)
     }
 }

@@ -6,7 +6,6 @@
 use super::rows::{self, Rows};
 use crate::engine::sql::{Param, Sql, SqlOp, Statement};
 use crate::tape::Draws;
-use crate::workload::draft;
 use crate::workload::{Knobs, Transaction, Workload};
 
 /// Transfers, splits and merges among readers of sums.
@@ -19,14 +18,11 @@ const AMOUNT: i64 = 100;
 const ENTRIES: &str =
     "CREATE TABLE entries (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, amount INTEGER NOT NULL)";
 const BY_ACCOUNT: &str = "CREATE INDEX entries_by_account ON entries (account, amount)";
-const MOVED: &str = "CREATE TABLE moved (k TEXT PRIMARY KEY, v BLOB)";
 const INSERT: &str = "INSERT INTO entries (id, account, amount) VALUES (?1, ?2, ?3)";
 const CHANGE: &str = "UPDATE entries SET amount = amount + ?2 WHERE id = ?1";
 const TAKE_BACK: &str =
     "UPDATE entries SET amount = amount + COALESCE((SELECT amount FROM entries WHERE id = ?2), 0) WHERE id = ?1";
 const DROP: &str = "DELETE FROM entries WHERE id = ?1";
-const MARK: &str = "INSERT INTO moved (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
-const MARKED: &str = "SELECT v FROM moved WHERE k = ?1";
 
 /// The ways of summing up, each with its name and whether it answers the total or the number of accounts.
 const QUERIES: [(&str, &str, bool); 5] = [
@@ -81,7 +77,7 @@ impl Workload<Sql> for Sums {
     }
 
     fn setup(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
-        let tables = [ENTRIES, BY_ACCOUNT, MOVED].map(rows::schema);
+        let tables = [ENTRIES, BY_ACCOUNT, rows::MARKS].map(rows::schema);
         let account = |id| numbers(INSERT, &[i64::from(id), i64::from(id), AMOUNT]);
         vec![rows::whole(tables.into_iter().chain((0..accounts(knobs)).map(account)))]
     }
@@ -105,20 +101,15 @@ impl Workload<Sql> for Sums {
         for nth in 0..moves {
             change(&mut draft, nth == 0);
         }
-        let mark = rows::write(MARK, &draft::key(u32::from(connection)), draft.value());
-        draft.push(mark.into());
+        rows::mark(&mut draft);
         draft.close()
     }
 
     fn settle(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
         let sums = (0..QUERIES.len()).map(|query| sum(knobs, query));
-        let marks = (0..MARKS_READ).map(|connection| rows::read(MARKED, &draft::key(connection)).into());
-        vec![rows::whole(sums), rows::whole(marks)]
+        vec![rows::whole(sums), rows::read_marks()]
     }
 }
-
-/// The marks of so many connections are read back; how many there are the workload is not told.
-const MARKS_READ: u32 = 16;
 
 /// Moves an amount between two accounts, splits one off into a row of its own, or takes back what an earlier
 /// transaction has split off. A transaction splits off one row at most, because the row is named after it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::rows::{self, Rows};
+use super::rows::Rows;
 use crate::engine::kv::Value;
 use crate::engine::sql::{Meaning, Param, Shape, Sql, SqlOp, Statement, Verb};
 use crate::tape::Draws;
@@ -262,7 +262,11 @@ impl Workload<Sql> for OwnStatements {
         if sql.setup.is_empty() {
             return Vec::new();
         }
-        vec![rows::whole(sql.setup.iter().map(|text| Statement::new(text.clone()).into()))]
+        // It makes the tables first of all, whatever it says after that.
+        let statements = sql.setup.iter().map(|text| Statement::new(text.clone()).into());
+        vec![Transaction {
+            ops: std::iter::once(SqlOp::BeginSchema).chain(statements).chain([SqlOp::Commit]).collect(),
+        }]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Sql> {

@@ -111,6 +111,12 @@ fn a_replayed_history_is_written_as_a_file_that_is_judged_alike() {
     assert_eq!(room.run(&format!("replay {case} --history run.edn")).code, 1);
     let judged = room.run("check run.edn");
     assert_eq!(judged.code, 1, "{}\n{}", judged.out, room.read("run.edn"));
+    let honest = room.read(case).replace("way = \"lie\"", "way = \"good\"");
+    assert_ne!(honest, room.read(case));
+    room.write("honest.case", &honest);
+    assert_ne!(room.run("replay honest.case --history honest.edn").code, 1);
+    let judged = room.run("check honest.edn");
+    assert_eq!(judged.code, 0, "{}\n{}", judged.out, room.read("honest.edn"));
     let nowhere = room.run(&format!("replay {case} --history no/such/folder.edn"));
     assert_eq!(nowhere.code, 2);
     assert!(nowhere.err.contains("--history no/such/folder.edn: "), "{}", nowhere.err);
@@ -259,7 +265,7 @@ fn what_is_wrong_with_a_request_is_said_in_one_line() {
     check(
         "run workload.toml",
         expect![[r#"
-        rogue_engine: workload.toml:1:12: there is no workload `regster`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set, audit, large-rows, savepoints, schema-change, secondary-index, sums, unique-index, user-sql; did you mean `register`?
+        rogue_engine: workload.toml:1:12: there is no workload `regster`: expected one of bank, cas, churn, counter, list-append, queue, register, rw-register, scans, set, audit, append-rows, bank-rows, large-rows, queue-rows, savepoints, schema-change, secondary-index, sums, unique-index, user-sql; did you mean `register`?
     "#]],
     );
     check(
