@@ -5,6 +5,7 @@ mod audit;
 mod case_files;
 #[cfg(feature = "cli")]
 mod cli;
+mod differential;
 mod dinghy;
 mod disk;
 #[cfg(all(feature = "cli", feature = "coroutine"))]
