@@ -1,4 +1,5 @@
-//! Failures that were found once: each case under `workloads/pinned/` shows its finding for ever.
+//! Failures that were found once: each case under `workloads/pinned/` shows its finding for ever, in the same run, turn
+//! for turn, as the process that stored it.
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ fn every_pinned_case_is_found_again() {
         let tape = Tape::recorded(case.seed(), case.decisions.clone().expect("a case that was recorded"));
         let run = registry.run(&case.configuration, case.seed(), Some(&case.plan), tape).unwrap();
         assert_eq!(run.misfit, None, "{}", path.display());
+        assert_eq!(Some(run.hash), case.head.hash, "{} is another run than the stored one", path.display());
         let finding = run.findings.first().unwrap_or_else(|| panic!("{} is no longer found", path.display()));
         let bucket = (finding.property.as_str(), finding.anomaly.as_str());
         assert_eq!(bucket, (case.finding.property.as_str(), case.finding.anomaly.as_str()), "{}", path.display());
