@@ -150,11 +150,12 @@ fn memory(registry: &Registry) {
 
 fn main() {
     let registry = Registry::new().engine::<Kv, Counted>().standard_workloads().standard_properties();
+    // First, while the process has done nothing else that takes memory.
+    memory(&registry);
     for journal in ["wal", "delete", "truncate", "persist"] {
         yields(&registry, journal);
     }
     for journal in ["wal", "delete", "truncate", "persist"] {
         crashes(&registry, journal);
     }
-    memory(&registry);
 }

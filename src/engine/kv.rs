@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Family, Role};
 use crate::history::{Call, Datum, ValueId};
-use crate::tape::mix;
+use crate::tape::{ENGINE, mix};
 
 /// What an engine with every operation serves, by the names of the history.
 pub const OPERATIONS: &[&str] = &[
@@ -208,14 +208,17 @@ impl Value {
         let mut bytes = self.id.to_string().into_bytes();
         if bytes.len() < self.len as usize {
             bytes.push(b'~');
-            let writer = (u64::from(self.id.connection) << 48) | (u64::from(self.id.transaction) << 16);
-            // The length takes part, so that a value cut short is noticed too.
-            let base = mix(mix(writer | u64::from(self.id.op)) ^ u64::from(self.len));
-            for at in bytes.len()..self.len as usize {
-                bytes.push(b'a' + (mix(base ^ at as u64) % 26) as u8);
-            }
+            bytes.extend(self.filler(bytes.len()));
         }
         bytes
+    }
+
+    /// The bytes from this place on, which must be in the filler.
+    fn filler(&self, from: usize) -> impl Iterator<Item = u8> {
+        let writer = (u64::from(self.id.connection) << 48) | (u64::from(self.id.transaction) << 16);
+        // The length takes part, so that a value cut short is noticed too.
+        let base = mix(mix(writer | u64::from(self.id.op)) ^ u64::from(self.len));
+        (from..self.len as usize).map(move |at| b'a' + (mix(base ^ at as u64) % 26) as u8)
     }
 
     /// The bytes of the value as an element of a list.
@@ -246,15 +249,47 @@ pub fn decode(bytes: &[u8]) -> Datum {
 }
 
 fn decode_one(bytes: &[u8]) -> Datum {
-    let garbage = || Datum::Text(format!("garbage: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(60)])).into());
-    let Ok(text) = std::str::from_utf8(bytes) else { return garbage() };
-    if let Ok(number) = text.parse() {
-        return Datum::Int(number);
+    written_value(bytes).map(Datum::Value).or_else(|| number(bytes).map(Datum::Int)).unwrap_or_else(|| {
+        Datum::Text(format!("garbage: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(60)])).into())
+    })
+}
+
+fn number(bytes: &[u8]) -> Option<i64> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// The writer of a value, if these are all of its bytes. A long list has thousands, so nothing is put together only to
+/// be compared.
+fn written_value(bytes: &[u8]) -> Option<ValueId> {
+    let (writer, rest) = bytes.split_first()?;
+    let (connection, rest) = match writer {
+        b's' => (u64::from(ENGINE), rest),
+        b'c' => digits(rest, u64::from(ENGINE) - 1)?,
+        _ => return None,
+    };
+    let (transaction, rest) = digits(rest.strip_prefix(b".")?, u64::from(u32::MAX))?;
+    let (op, rest) = digits(rest.strip_prefix(b".")?, u64::from(u16::MAX))?;
+    let id = ValueId { connection: connection as u16, transaction: transaction as u32, op: op as u16 };
+    let whole = match rest.split_first() {
+        None => true,
+        Some((b'~', filler)) => {
+            let value = Value { id, len: u32::try_from(bytes.len()).ok()? };
+            value.filler(bytes.len() - filler.len()).eq(filler.iter().copied())
+        }
+        Some(_) => false,
+    };
+    whole.then_some(id)
+}
+
+/// The number at the front, written as numbers of values are, and what comes after it.
+fn digits(bytes: &[u8], max: u64) -> Option<(u64, &[u8])> {
+    let len = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if len == 0 || len > 10 || (len > 1 && bytes[0] == b'0') {
+        return None;
     }
-    let name = text.split('~').next().unwrap_or_default();
-    let Ok(id) = name.parse() else { return garbage() };
-    let value = Value { id, len: if name.len() == text.len() { 0 } else { bytes.len() as u32 } };
-    if value.bytes() == bytes { Datum::Value(id) } else { garbage() }
+    let (digits, rest) = bytes.split_at(len);
+    let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    (number <= max).then_some((number, rest))
 }
 
 #[cfg(test)]
@@ -274,6 +309,23 @@ mod tests {
         let list = [Value { id: ID, len: 0 }.element(), Value { id: ID, len: 30 }.element()].concat();
         assert_eq!(decode(&list), Datum::List(vec![Datum::Value(ID), Datum::Value(ID)]));
         assert_eq!(pop_front(&list).0.map(decode), Some(Datum::Value(ID)));
+    }
+
+    #[test]
+    fn what_nobody_can_have_written_comes_back_as_text() {
+        let long = Value { id: ID, len: 40 }.bytes();
+        for (at, _) in long.iter().enumerate() {
+            let mut changed = long.clone();
+            changed[at] ^= 0x10;
+            assert!(matches!(decode(&changed), Datum::Text(_)), "byte {at}");
+        }
+        let others: [&[u8]; 9] =
+            [&long[..39], b"", b"c2.17", b"c2.17.3x", b"c2.17.3.", b"c2.017.3", b"c.1.2", b"c65536.1.2", b"s.1.\xff"];
+        for bytes in others {
+            assert!(matches!(decode(bytes), Datum::Text(_)), "{bytes:?}");
+        }
+        let of_engine = ValueId { connection: ENGINE, transaction: 1, op: u16::MAX };
+        assert_eq!(decode(of_engine.to_string().as_bytes()), Datum::Value(of_engine));
     }
 
     #[test]

@@ -190,9 +190,12 @@ fn understand(op: &KvOp, answer: SqlAnswer) -> KvValue {
         },
         KvOp::Scan(..) => {
             let pair = |row: Vec<SqlValue>| {
-                let mut cells = row.into_iter().map(|cell| bytes(cell).unwrap_or_default());
-                let key = String::from_utf8_lossy(&cells.next().unwrap_or_default()).into_owned();
-                (key, cells.next().unwrap_or_default())
+                let mut cells = row.into_iter();
+                let key = match cells.next() {
+                    Some(SqlValue::Text(key)) => key,
+                    other => String::from_utf8_lossy(&other.and_then(bytes).unwrap_or_default()).into_owned(),
+                };
+                (key, cells.next().and_then(bytes).unwrap_or_default())
             };
             KvValue::Rows(rows.map(pair).collect())
         }
