@@ -26,10 +26,14 @@ pub struct Surw {
     spins: Table<Spins>,
     /// By origin, while one is drawn.
     chances: Vec<u64>,
+    /// Picks in a row of spinners while others may be parked.
+    vain_picks: u32,
 }
 
 /// The event is on a chosen place.
 const CHOSEN: u32 = 1 << 31;
+/// After so many, who is parked is what they wait for.
+const VAIN_PICKS_MAX: u32 = 32;
 
 impl Surw {
     /// At most `spots_max` places are chosen, among those of the pilot run.
@@ -45,6 +49,7 @@ impl Surw {
             marks: Vec::new(),
             spins: Table::new(),
             chances: Vec::new(),
+            vain_picks: 0,
         }
     }
 
@@ -157,6 +162,12 @@ impl Policy for Surw {
                 self.intended = None;
                 continue;
             };
+            // Deviation: the paper has no spinning threads. The intended one may spin until a parked one goes on.
+            self.vain_picks = if actors.is_spinning(slot) { self.vain_picks + 1 } else { 0 };
+            if self.intended.is_some() && self.vain_picks > VAIN_PICKS_MAX {
+                (self.intended, self.vain_picks) = (None, 0);
+                continue;
+            }
             if self.intended.is_some() || !self.is_chosen(slot) {
                 self.took_turn(slot, actors);
                 return slot;
@@ -168,5 +179,40 @@ impl Policy for Surw {
     fn overruled(&mut self, slot: Slot, actors: &Actors, draws: &mut Stream) {
         self.catch_up(actors, draws);
         self.took_turn(slot, actors);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::aio::Resource;
+    use crate::sched::estimates::Origin;
+    use crate::tape::Actor;
+
+    /// Connection 0 spins until connection 1, which is about to touch a chosen place, has been there.
+    #[test]
+    fn who_is_parked_goes_on_when_the_intended_one_only_spins() {
+        let page = Resource::write("page", 1);
+        for seed in 0..32 {
+            let mut actors = Actors::new();
+            let spinner = actors.add(Actor::Connection(0), Resource::Unknown, 0);
+            let parked = actors.add(Actor::Connection(1), page, 1);
+            actors.enable(spinner, 0);
+            actors.enable(parked, 0);
+            actors.set_next(spinner, Resource::Unknown, true);
+            let by = [0, 1].map(|connection| (Origin::of(Actor::Connection(connection)), 5));
+            let spots = BTreeMap::from([("page#1".parse().expect("a place"), BTreeMap::from(by))]);
+            let mut policy = Surw::new(1, Estimates { spots, ..Estimates::default() });
+            let mut draws = Stream::new(seed, "policy", 0);
+            policy.begin(&mut draws);
+            let picked = (0..200).any(|turn| {
+                let slot = policy.pick(&actors, &mut draws);
+                actors.set_current(slot, turn);
+                slot == parked
+            });
+            assert!(picked, "seed {seed}");
+        }
     }
 }
