@@ -3,7 +3,6 @@
 //! Invariant: a statement that answered an error, or that was given up, is never used again; one that ran to its
 //! end is reset and kept, as applications do.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,8 +31,9 @@ pub(super) struct Client {
     waiter: Waiter,
     yields: Option<Arc<Yields>>,
     /// Before the connection, so that they are gone when it goes.
-    running: Option<Running>,
-    kept: BTreeMap<String, Statement>,
+    running: Option<Prepared>,
+    /// Statements that are not under way, to be used again. There are about ten of them.
+    kept: Vec<Prepared>,
     connecting: ConnectAsyncState,
     connection: Option<Arc<turso_core::Connection>>,
     /// What is still to be said before the connection can be used.
@@ -43,9 +43,10 @@ pub(super) struct Client {
     yields_in_a_row: u32,
 }
 
-struct Running {
+/// A statement and its text. It is large, and goes from hand to hand.
+struct Prepared {
     sql: String,
-    statement: Statement,
+    statement: Box<Statement>,
 }
 
 impl Client {
@@ -58,7 +59,7 @@ impl Client {
             waiter: Waiter::new(),
             yields,
             running: None,
-            kept: BTreeMap::new(),
+            kept: Vec::new(),
             connecting: ConnectAsyncState::new(),
             connection: None,
             greeting: Vec::new(),
@@ -123,14 +124,11 @@ impl Client {
 
     fn statement(&mut self, sql: &str, params: &[Param]) -> Result<IOResult<()>, LimboError> {
         if self.running.is_none() {
-            let mut statement = match self.kept.remove(sql) {
-                Some(statement) => statement,
-                None => self.connection.as_ref().expect("connected").prepare(sql)?,
-            };
+            let mut prepared = self.prepared(sql)?;
             self.answer = SqlAnswer::default();
             self.yields_in_a_row = 0;
-            bind(&mut statement, params)?;
-            self.running = Some(Running { sql: sql.to_string(), statement });
+            bind(&mut prepared.statement, params)?;
+            self.running = Some(prepared);
         }
         match self.step() {
             Ok(Some(wait)) => Ok(IOResult::IO(wait)),
@@ -138,7 +136,7 @@ impl Client {
                 let mut ended = self.running.take().expect("a statement is under way");
                 self.answer.changes = ended.statement.n_change().unsigned_abs();
                 ended.statement.reset()?;
-                self.kept.insert(ended.sql, ended.statement);
+                self.kept.push(ended);
                 Ok(IOResult::Done(()))
             }
             Err(error) => {
@@ -148,12 +146,22 @@ impl Client {
         }
     }
 
+    fn prepared(&mut self, sql: &str) -> Result<Prepared, LimboError> {
+        if let Some(at) = self.kept.iter().position(|kept| kept.sql == sql) {
+            return Ok(self.kept.swap_remove(at));
+        }
+        let statement = Box::new(self.connection.as_ref().expect("connected").prepare(sql)?);
+        Ok(Prepared { sql: sql.to_string(), statement })
+    }
+
     /// Goes on until the statement waits for something, or is done. Others may run after each row, as when a client
     /// hands rows on one by one.
     fn step(&mut self) -> Result<Option<IOCompletions>, LimboError> {
         let running = self.running.as_mut().expect("a statement is under way");
         let step = running.statement.step_with_waker(self.waiter.arm())?;
-        let in_a_row = if matches!(step, StepResult::Yield) { self.yields_in_a_row + 1 } else { 0 };
+        // Some of Turso's code says that it waits for I/O and rings at once, which is giving way too.
+        let gives_way = matches!(step, StepResult::Yield) || matches!(step, StepResult::IO) && self.waiter.has_rung();
+        let in_a_row = if gives_way { self.yields_in_a_row + 1 } else { 0 };
         self.yields_in_a_row = in_a_row;
         let wait = match step {
             StepResult::Done => return Ok(None),
@@ -161,9 +169,9 @@ impl Client {
                 self.answer.rows.push(cells(running.statement.row().expect("it said that there is a row")));
                 Completion::new_yield()
             }
-            StepResult::IO => return Ok(Some(self.waiter.wait())),
-            StepResult::Yield if in_a_row > PATIENT_YIELDS => Completion::new_spin(),
-            StepResult::Yield => Completion::new_yield(),
+            StepResult::IO if !gives_way => return Ok(Some(self.waiter.wait())),
+            StepResult::IO | StepResult::Yield if in_a_row > PATIENT_YIELDS => Completion::new_spin(),
+            StepResult::IO | StepResult::Yield => Completion::new_yield(),
             StepResult::Sleep { duration } => self.io.timer(ticks(duration)),
             StepResult::Busy => return Err(LimboError::Busy),
             StepResult::Interrupt => return Err(LimboError::Interrupt),

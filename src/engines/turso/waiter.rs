@@ -37,11 +37,16 @@ impl Waiter {
         &self.waker
     }
 
+    /// Whether the bell has rung since it was armed.
+    pub(super) fn has_rung(&self) -> bool {
+        self.bell.rung.load(Ordering::Relaxed)
+    }
+
     /// What to wait for after a step that said it waits: until the bell rings, which it may have done already. A
     /// group of I/O rings for each of its parts; the step after that says that it still waits.
     #[track_caller]
     pub(super) fn wait(&self) -> IOCompletions {
-        if self.bell.rung.load(Ordering::Relaxed) {
+        if self.has_rung() {
             return IOCompletions::Single(Completion::new_yield());
         }
         let parked = Completion::new_wait();
