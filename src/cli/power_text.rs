@@ -26,9 +26,9 @@ pub(super) fn page(program: &str, quick: bool, contenders: &[Contender], figures
     let mut text = format!("# How soon planted bugs are found\n\nMade by `{program} bench-power{flag} --md`; ");
     text += "the same numbers come out on every machine.\n\n";
     text += "Each bug of the catalogue (`squall list bugs`) has a scenario of at most 500 turns a run, ";
-    text += "`workloads/planted/`;\ncoming to rest and reading back come on top. A *start* searches for it over fresh seeds until the first finding, or until its limit. ";
-    text += "All contenders get the same seeds, so the same plans and the same\nodds of faults and crashes; ";
-    text += "they differ in who runs next.\n\n";
+    text += "`workloads/planted/`;\ncoming to rest and reading back come on top. A *start* searches for it over fresh seeds until the first finding, or\n";
+    text += "until its limit. All contenders get the same seeds, so the same plans and the same odds of faults and crashes; they\n";
+    text += "differ in who runs next.\n\n";
     text += &markdown(&[["contender", "starts", "runs of a start, at most"].map(str::to_string).to_vec()], || {
         contenders.iter().map(|one| vec![one.name.to_string(), starts(one, figures), number(one.runs_max)]).collect()
     });
