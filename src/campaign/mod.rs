@@ -62,5 +62,6 @@ pub use summary::{
 };
 pub use tally::{Compared, Exhausted, Hit, Ops, PolicyTally, Tally};
 pub use why::explain_case;
+#[cfg(feature = "cli")]
 pub(crate) use words::{count, number};
 pub use worker::serve;
