@@ -42,6 +42,18 @@ pub struct Knobs {
     pub sql: Option<Arc<UserSql>>,
 }
 
+impl Knobs {
+    /// How many accounts a bank has: as many as there are keys, and always two at least.
+    pub(crate) fn accounts(&self) -> u32 {
+        self.keys.max(2)
+    }
+
+    /// The same, for workloads whose operations are always of a transaction.
+    pub(crate) fn always_together(&self) -> Self {
+        Self { transaction_ops: self.transaction_ops.max(1), ..self.clone() }
+    }
+}
+
 impl Default for Knobs {
     /// Small and crowded: eight keys, up to four operations in a transaction, short values, half of them reads.
     fn default() -> Self {

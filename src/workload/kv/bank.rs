@@ -16,11 +16,6 @@ pub struct Bank;
 /// What each account holds at first.
 const BALANCE: i64 = 100;
 
-/// There are always two accounts at least.
-fn accounts(knobs: &Knobs) -> u32 {
-    knobs.keys.max(2)
-}
-
 impl Workload<Kv> for Bank {
     fn name(&self) -> &'static str {
         "bank"
@@ -31,8 +26,7 @@ impl Workload<Kv> for Bank {
     }
 
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
-        let knobs = Knobs { transaction_ops: knobs.transaction_ops.max(1), ..knobs.clone() };
-        needs(&knobs, &["add", "scan"])
+        needs(&knobs.always_together(), &["add", "scan"])
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
@@ -40,12 +34,12 @@ impl Workload<Kv> for Bank {
     }
 
     fn setup(&self, knobs: &Knobs) -> Vec<Transaction<Kv>> {
-        let deposits = (0..accounts(knobs)).map(|account| KvOp::Add(draft::key(account), BALANCE));
+        let deposits = (0..knobs.accounts()).map(|account| KvOp::Add(draft::key(account), BALANCE));
         vec![Transaction { ops: std::iter::once(KvOp::Begin).chain(deposits).chain([KvOp::Commit]).collect() }]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Kv> {
-        let knobs = Knobs { keys: accounts(knobs), ..knobs.clone() };
+        let knobs = Knobs { keys: knobs.accounts(), ..knobs.clone() };
         let mut draft = Draft::new(&knobs, connection, ordinal, draws);
         if let Some(maintenance) = draft.maintenance() {
             return maintenance;
@@ -74,7 +68,7 @@ impl Workload<Kv> for Bank {
     }
 
     fn facts(&self, knobs: &Knobs) -> Vec<(&'static str, Datum)> {
-        let accounts = i64::from(accounts(knobs));
+        let accounts = i64::from(knobs.accounts());
         vec![("total", Datum::Int(accounts * BALANCE)), ("accounts", Datum::Int(accounts))]
     }
 }

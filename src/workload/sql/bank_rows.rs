@@ -26,11 +26,6 @@ const SCAN: &str = "SELECT k, balance FROM accounts WHERE k BETWEEN ?1 AND ?2 OR
 const SCAN_BY_TABLE: &str = "SELECT k, balance FROM accounts WHERE +k BETWEEN ?1 AND ?2 ORDER BY +k";
 const TOTAL: &str = "SELECT SUM(balance), COUNT(*) FROM accounts";
 
-/// There are always two accounts at least.
-fn accounts(knobs: &Knobs) -> u32 {
-    knobs.keys.max(2)
-}
-
 /// The account of this number. Accounts come before all marks, so that a scan of them touches no mark.
 fn account(index: u32) -> Key {
     format!("account-{index:04}").into()
@@ -43,11 +38,11 @@ fn add(sql: &'static str, index: u32, amount: i64) -> SqlOp {
 }
 
 fn scan(sql: &'static str, knobs: &Knobs) -> SqlOp {
-    rows::scan(sql, &account(0), &account(accounts(knobs) - 1)).into()
+    rows::scan(sql, &account(0), &account(knobs.accounts() - 1)).into()
 }
 
 fn total(knobs: &Knobs) -> SqlOp {
-    let accounts = i64::from(accounts(knobs));
+    let accounts = i64::from(knobs.accounts());
     rows::invariant("total", TOTAL, [accounts * BALANCE, accounts]).into()
 }
 
@@ -61,8 +56,7 @@ impl Workload<Sql> for BankRows {
     }
 
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
-        let knobs = Knobs { transaction_ops: knobs.transaction_ops.max(1), ..knobs.clone() };
-        rows::serves(&knobs, &["add", "read", "write", "scan", "invariant"])
+        rows::serves(&knobs.always_together(), &["add", "read", "write", "scan", "invariant"])
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
@@ -71,11 +65,11 @@ impl Workload<Sql> for BankRows {
 
     fn setup(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
         let tables = [ACCOUNTS, rows::MARKS].map(rows::schema);
-        vec![rows::whole(tables.into_iter().chain((0..accounts(knobs)).map(|index| add(OPEN, index, BALANCE))))]
+        vec![rows::whole(tables.into_iter().chain((0..knobs.accounts()).map(|index| add(OPEN, index, BALANCE))))]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Sql> {
-        let knobs = Knobs { keys: accounts(knobs), ..knobs.clone() };
+        let knobs = Knobs { keys: knobs.accounts(), ..knobs.clone() };
         let mut draft = Rows::new(&knobs, connection, ordinal, draws);
         if let Some(maintenance) = draft.maintenance() {
             return maintenance;
@@ -105,7 +99,7 @@ impl Workload<Sql> for BankRows {
     }
 
     fn facts(&self, knobs: &Knobs) -> Vec<(&'static str, Datum)> {
-        let accounts = i64::from(accounts(knobs));
+        let accounts = i64::from(knobs.accounts());
         vec![("total", Datum::Int(accounts * BALANCE)), ("accounts", Datum::Int(accounts))]
     }
 }

@@ -29,11 +29,6 @@ fn point(depth: usize, f: Verb) -> SqlOp {
     Statement::new(sql).means(f, Some(name), []).into()
 }
 
-/// Savepoints are of transactions, so there always are some.
-fn always_together(knobs: &Knobs) -> Knobs {
-    Knobs { transaction_ops: knobs.transaction_ops.max(1), ..knobs.clone() }
-}
-
 fn members(draft: &mut Rows<'_>) {
     let most = u64::from(draft.knobs.transaction_ops.div_ceil(2).max(1));
     for _ in 0..1 + draft.draws.below(most) {
@@ -69,7 +64,7 @@ impl Workload<Sql> for Savepoints {
 
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
         rows::serves(
-            &always_together(knobs),
+            &knobs.always_together(),
             &["read", "write", "delete", "scan", "savepoint", "rollback-to", "release"],
         )
     }
@@ -99,6 +94,6 @@ impl Workload<Sql> for Savepoints {
     }
 
     fn settle(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
-        registers::settle(&always_together(knobs))
+        registers::settle(&knobs.always_together())
     }
 }

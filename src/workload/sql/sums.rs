@@ -37,13 +37,8 @@ const QUERIES: [(&str, &str, bool); 5] = [
     ("accounts", "SELECT COUNT(*) FROM entries WHERE id = account", false),
 ];
 
-/// There are always two accounts at least.
-fn accounts(knobs: &Knobs) -> u32 {
-    knobs.keys.max(2)
-}
-
 fn sum(knobs: &Knobs, query: usize) -> SqlOp {
-    let accounts = i64::from(accounts(knobs));
+    let accounts = i64::from(knobs.accounts());
     let (name, sql, total) = QUERIES[query];
     rows::invariant(name, sql, [if total { accounts * AMOUNT } else { accounts }]).into()
 }
@@ -68,8 +63,7 @@ impl Workload<Sql> for Sums {
     }
 
     fn needs(&self, knobs: &Knobs) -> Vec<&'static str> {
-        let knobs = Knobs { transaction_ops: knobs.transaction_ops.max(1), ..knobs.clone() };
-        rows::serves(&knobs, &["statement", "invariant", "read", "write"])
+        rows::serves(&knobs.always_together(), &["statement", "invariant", "read", "write"])
     }
 
     fn properties(&self, _: &Knobs) -> &'static [&'static str] {
@@ -79,11 +73,11 @@ impl Workload<Sql> for Sums {
     fn setup(&self, knobs: &Knobs) -> Vec<Transaction<Sql>> {
         let tables = [ENTRIES, BY_ACCOUNT, rows::MARKS].map(rows::schema);
         let account = |id| numbers(INSERT, &[i64::from(id), i64::from(id), AMOUNT]);
-        vec![rows::whole(tables.into_iter().chain((0..accounts(knobs)).map(account)))]
+        vec![rows::whole(tables.into_iter().chain((0..knobs.accounts()).map(account)))]
     }
 
     fn transaction(&self, knobs: &Knobs, connection: u16, ordinal: u32, draws: &mut Draws) -> Transaction<Sql> {
-        let knobs = Knobs { keys: accounts(knobs), ..knobs.clone() };
+        let knobs = Knobs { keys: knobs.accounts(), ..knobs.clone() };
         let mut draft = Rows::new(&knobs, connection, ordinal, draws);
         if let Some(maintenance) = draft.maintenance() {
             return maintenance;
